@@ -1,0 +1,1 @@
+"""The ground that every feature stands on: problems, database, facts, tokens, ids, money, paging."""

@@ -1,0 +1,92 @@
+"""PostgreSQL: one engine a process, one session a request, one commit at the edge."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import BigInteger, DateTime, MetaData
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlmodel import Field, SQLModel
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from server.kit.ids import uuid7
+
+SQLModel.metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Row(SQLModel):
+    """Base of every table. Rows never leave as response bodies; they are not validated either (SQLModel)."""
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+
+
+def moment(**options: Any) -> Any:
+    """A column of aware UTC time."""
+    return Field(sa_type=DateTime(timezone=True), **options)  # type: ignore[call-overload]
+
+
+def minor(**options: Any) -> Any:
+    """A column of money in integer minor units."""
+    return Field(sa_type=BigInteger, **options)
+
+
+def document(**options: Any) -> Any:
+    """A JSONB column."""
+    return Field(sa_type=JSONB, **options)
+
+
+def engine_url(database_url: str) -> URL:
+    """The asyncpg form of a `postgresql://` URL; `?host=/folder` names a unix socket."""
+    return make_url(database_url).set(drivername="postgresql+asyncpg")
+
+
+class Database:
+    """The engine and its sessions. `pool` counts connections of this process."""
+
+    def __init__(self, database_url: str, *, pool: int = 16) -> None:
+        self.url = database_url
+        self.engine: AsyncEngine = create_async_engine(
+            engine_url(database_url),
+            pool_size=pool,
+            max_overflow=0,
+            pool_timeout=30,
+            pool_pre_ping=True,
+            json_serializer=lambda value: msgspec.json.encode(value).decode(),
+            json_deserializer=msgspec.json.decode,
+        )
+        self._sessions = async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """A session that commits when the block ends and rolls back when it raises."""
+        async with self._sessions() as session, session.begin():
+            yield session
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def migrate(database_url: str) -> None:
+    """Bring the schema to head; concurrent callers wait for each other (advisory lock in `env.py`)."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent.parent / "migrations"))
+    config.attributes["url"] = engine_url(database_url)
+    command.upgrade(config, "head")

@@ -1,0 +1,20 @@
+"""Identifiers: UUIDv7 keys that sort by time, and short codes for people to read."""
+
+from __future__ import annotations
+
+import secrets
+from uuid import UUID
+
+from uuid_utils.compat import uuid7 as _uuid7
+
+# No 0/O, 1/I/L: codes are read aloud and typed at a counter.
+READABLE = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+
+
+def uuid7() -> UUID:
+    return _uuid7()
+
+
+def readable_code(length: int) -> str:
+    """A random code of `length` letters; 31 possibilities each (8 letters ≈ 40 bits)."""
+    return "".join(secrets.choice(READABLE) for _ in range(length))

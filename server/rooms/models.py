@@ -1,0 +1,63 @@
+"""Rooms, their shelf, and what is remembered of a broadcast."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from server.kit.clock import utc_now
+from server.kit.database import Row, document, moment
+
+
+class Room(Row, table=True):
+    """`state` is `live.room`'s, `audience` one of `rules.Audience`. `store_id` is set for a store's own room;
+    headquarters' have none. `key` is the Idempotency-Key it was made with."""
+
+    __tablename__ = "room"
+    __table_args__ = (UniqueConstraint("brand_id", "key"),)
+    brand_id: UUID = Field(foreign_key="brand.id", index=True)
+    store_id: UUID | None = Field(default=None, foreign_key="store.id", index=True)
+    host_id: UUID | None = Field(default=None, foreign_key="account.id")
+    key: str | None = None
+    title: str
+    audience: str = "public"
+    state: str = "planned"
+    demo: bool = False
+    pinned_id: UUID | None = Field(default=None, foreign_key="product.id")
+    created_at: datetime = moment(default_factory=utc_now)
+    started_at: datetime | None = moment(default=None, nullable=True)
+    ended_at: datetime | None = moment(default=None, nullable=True)
+    peak_watching: int = 0
+    likes: int = 0
+    report: dict[str, Any] | None = document(default=None, nullable=True)
+
+
+class ShelfItem(SQLModel, table=True):
+    __tablename__ = "shelf_item"
+    room_id: UUID = Field(primary_key=True, foreign_key="room.id")
+    product_id: UUID = Field(primary_key=True, foreign_key="product.id")
+    position: int
+
+
+class RoomMark(Row, table=True):
+    """A moment worth marking on the room's curve: live, pin, sale opened, sale closed, ended."""
+
+    __tablename__ = "room_mark"
+    __table_args__ = (Index("ix_room_mark", "room_id", "at"),)
+    room_id: UUID = Field(foreign_key="room.id")
+    at: datetime = moment(default_factory=utc_now)
+    kind: str
+    label: str = ""
+
+
+class RoomMinute(SQLModel, table=True):
+    """How many watched in a minute of a room (the largest count seen)."""
+
+    __tablename__ = "room_minute"
+    room_id: UUID = Field(primary_key=True, foreign_key="room.id")
+    at: datetime = moment(primary_key=True)
+    watching: int = 0

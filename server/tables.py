@@ -1,0 +1,35 @@
+"""Every table of the schema, imported once for migrations and tests."""
+
+from server.accounts import models as accounts
+from server.attribution import models as attribution
+from server.brands import models as brands
+from server.catalog import models as catalog
+from server.chat import models as chat
+from server.flash_sales import models as flash_sales
+from server.kit import outbox
+from server.members import models as members
+from server.orders import models as orders
+from server.payments import models as payments
+from server.rooms import models as rooms
+from server.stock import models as stock
+from server.stores import models as stores
+from server.tipping import models as tipping
+from server.wallets import models as wallets
+
+__all__ = [
+    "accounts",
+    "attribution",
+    "brands",
+    "catalog",
+    "chat",
+    "flash_sales",
+    "members",
+    "orders",
+    "outbox",
+    "payments",
+    "rooms",
+    "stock",
+    "stores",
+    "tipping",
+    "wallets",
+]
