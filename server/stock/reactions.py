@@ -1,0 +1,20 @@
+"""What stock does about others' facts."""
+
+from __future__ import annotations
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from server.catalog.facts import ProductCreated
+from server.kit.facts import in_transaction
+from server.stock import service
+from server.stock.rules import Pool
+
+
+@in_transaction(ProductCreated)
+async def book_first_stock(session: AsyncSession, fact: ProductCreated) -> None:
+    """A product's first units stand in headquarters' pool."""
+    for sku in fact.skus:
+        if sku.stock:
+            await service.adjust(
+                session, fact.brand_id, sku.sku_id, Pool.HEADQUARTERS, fact.brand_id, sku.stock, fact.fact_id
+            )

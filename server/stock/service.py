@@ -1,0 +1,290 @@
+"""Stock: every act is one statement that changes the balance and writes the ledger together.
+
+Nothing here reads a balance, computes, and writes it back. The constraints of `stock_balance` are the last word: what
+would take a pool below zero fails the statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from server.kit.ids import uuid7
+from server.kit.problems import Conflict, Problem
+from server.stock.rules import Pool
+
+
+class OutOfStock(Problem):
+    """`left` is what could still be had."""
+
+    status, slug, title = 409, "out-of-stock", "There are not enough units left"
+
+
+class Taking(msgspec.Struct, frozen=True):
+    sku_id: UUID
+    quantity: int
+
+
+class Units(msgspec.Struct, frozen=True):
+    sku_id: UUID
+    total: int
+    free: int
+    held: int
+    sold: int
+
+
+_BALANCE = text(
+    """
+    INSERT INTO stock_balance (id, brand_id, sku_id, pool, pool_id, total, free, held, sold)
+    VALUES (uuidv7(), :brand_id, :sku_id, :pool, :pool_id, 0, 0, 0, 0)
+    ON CONFLICT (sku_id, pool, pool_id) DO UPDATE SET pool = excluded.pool
+    RETURNING id
+    """
+)
+
+
+async def balance_of(session: AsyncSession, brand_id: UUID, sku_id: UUID, pool: Pool, pool_id: UUID) -> UUID:
+    """The id of the balance row, made empty where there was none."""
+    row = await session.execute(
+        _BALANCE, {"brand_id": brand_id, "sku_id": sku_id, "pool": pool.value, "pool_id": pool_id}
+    )
+    return row.scalar_one()  # type: ignore[no-any-return]
+
+
+_ADJUST = text(
+    """
+    WITH entry AS (
+        INSERT INTO stock_entry (balance_id, act, key, total, free, held, sold)
+        VALUES (:balance_id, :act, :key, :delta, :delta, 0, 0)
+        ON CONFLICT (balance_id, act, key) DO NOTHING RETURNING balance_id)
+    UPDATE stock_balance SET total = total + :delta, free = free + :delta
+    WHERE id IN (SELECT balance_id FROM entry)
+    """
+)
+
+
+async def adjust(
+    session: AsyncSession,
+    brand_id: UUID,
+    sku_id: UUID,
+    pool: Pool | str,
+    pool_id: UUID,
+    delta: int,
+    key: UUID,
+    act: str = "adjust",
+) -> None:
+    """Add (or take away) free units of a pool. The same key books once. Raises `OutOfStock` (409) below zero."""
+    balance_id = await balance_of(session, brand_id, sku_id, Pool(pool), pool_id)
+    try:
+        async with session.begin_nested():
+            await session.execute(
+                _ADJUST, {"balance_id": balance_id, "act": act, "key": key, "delta": delta}
+            )
+    except IntegrityError as error:
+        left = await session.execute(
+            text("SELECT free FROM stock_balance WHERE id = :id"), {"id": balance_id}
+        )
+        raise OutOfStock(left=left.scalar_one(), sku_id=str(sku_id)) from error
+
+
+async def move(
+    session: AsyncSession,
+    brand_id: UUID,
+    sku_id: UUID,
+    source: tuple[Pool, UUID],
+    target: tuple[Pool, UUID],
+    quantity: int,
+    key: UUID,
+) -> None:
+    """Allot free units from one pool to another, all or nothing. Raises `OutOfStock` (409)."""
+    if quantity == 0:
+        return
+    await adjust(session, brand_id, sku_id, source[0], source[1], -quantity, key, act="allot")
+    await adjust(session, brand_id, sku_id, target[0], target[1], quantity, key, act="allot")
+
+
+_HOLD = text(
+    """
+    WITH asked AS (
+        SELECT sku_id, sum(quantity)::int AS quantity
+        FROM unnest(CAST(:skus AS uuid[]), CAST(:quantities AS int[])) AS l(sku_id, quantity) GROUP BY sku_id),
+    moved AS (
+        UPDATE stock_balance b SET free = b.free - a.quantity, held = b.held + a.quantity
+        FROM asked a
+        WHERE b.sku_id = a.sku_id AND b.pool = :pool AND b.pool_id = :pool_id AND b.free >= a.quantity
+        RETURNING b.id, a.quantity),
+    holds AS (
+        INSERT INTO stock_hold (hold_id, balance_id, quantity, state)
+        SELECT :hold_id, id, quantity, 'held' FROM moved),
+    entries AS (
+        INSERT INTO stock_entry (balance_id, act, key, total, free, held, sold)
+        SELECT id, 'hold', :hold_id, 0, -quantity, quantity, 0 FROM moved)
+    SELECT (SELECT count(*) FROM asked) = (SELECT count(*) FROM moved)
+    """
+)
+
+
+async def hold(
+    session: AsyncSession, pool: Pool, pool_id: UUID, lines: Sequence[Taking], hold_id: UUID
+) -> bool:
+    """Hold all lines from one pool, or none of them (then `False`)."""
+    savepoint = await session.begin_nested()
+    whole = await session.execute(
+        _HOLD,
+        {
+            "skus": [line.sku_id for line in lines],
+            "quantities": [line.quantity for line in lines],
+            "pool": pool.value,
+            "pool_id": pool_id,
+            "hold_id": hold_id,
+        },
+    )
+    if whole.scalar_one():
+        await savepoint.commit()
+        return True
+    await savepoint.rollback()
+    return False
+
+
+def _finish(act: str, state: str, held: int, free: int, sold: int) -> Any:
+    return text(
+        f"""
+        WITH done AS (
+            UPDATE stock_hold SET state = '{state}'
+            WHERE hold_id = ANY(CAST(:holds AS uuid[])) AND state = 'held' RETURNING hold_id, balance_id, quantity),
+        entries AS (
+            INSERT INTO stock_entry (balance_id, act, key, total, free, held, sold)
+            SELECT balance_id, '{act}', hold_id, 0, {free} * quantity, {held} * quantity, {sold} * quantity FROM done),
+        moved AS (
+            UPDATE stock_balance b
+            SET held = held + {held} * d.quantity, free = free + {free} * d.quantity, sold = sold + {sold} * d.quantity
+            FROM (SELECT balance_id, sum(quantity)::int AS quantity FROM done GROUP BY balance_id) d
+            WHERE b.id = d.balance_id)
+        SELECT DISTINCT hold_id FROM done
+        """  # noqa: S608  constants of this module
+    )
+
+
+_SELL = _finish("sell", "sold", -1, 0, +1)
+_RELEASE = _finish("release", "released", -1, +1, 0)
+
+
+async def sell(session: AsyncSession, hold_ids: Sequence[UUID]) -> set[UUID]:
+    """Held units become sold. Returns the holds that changed; one that was sold or released before is not among them."""
+    rows = await session.execute(_SELL, {"holds": list(hold_ids)})
+    return set(rows.scalars())
+
+
+async def release(session: AsyncSession, hold_ids: Sequence[UUID]) -> set[UUID]:
+    """Held units become free again. Returns the holds that changed."""
+    rows = await session.execute(_RELEASE, {"holds": list(hold_ids)})
+    return set(rows.scalars())
+
+
+_RETURN = text(
+    """
+    WITH done AS (
+        UPDATE stock_hold SET returned = quantity
+        WHERE hold_id = :hold_id AND state = 'sold' AND returned = 0 RETURNING balance_id, quantity),
+    entries AS (
+        INSERT INTO stock_entry (balance_id, act, key, total, free, held, sold)
+        SELECT balance_id, 'return', :hold_id, 0, quantity, 0, -quantity FROM done)
+    UPDATE stock_balance b SET free = free + d.quantity, sold = sold - d.quantity
+    FROM done d WHERE b.id = d.balance_id
+    """
+)
+
+
+async def take_back(session: AsyncSession, hold_id: UUID) -> None:
+    """Goods that came back are free again in the pool they were sold from; once for each hold."""
+    await session.execute(_RETURN, {"hold_id": hold_id})
+
+
+async def free(
+    session: AsyncSession, sku_ids: Sequence[UUID], pools: Sequence[tuple[Pool, UUID]]
+) -> dict[UUID, int]:
+    """Free units of each SKU, summed over the pools given; 0 where there is no balance."""
+    rows = await session.execute(
+        text(
+            """
+            SELECT b.sku_id, sum(b.free)::int FROM stock_balance b
+            WHERE b.sku_id = ANY(CAST(:skus AS uuid[]))
+              AND (b.pool, b.pool_id) IN (
+                  SELECT p.pool, p.pool_id
+                  FROM unnest(CAST(:pools AS text[]), CAST(:pool_ids AS uuid[])) AS p(pool, pool_id))
+            GROUP BY b.sku_id
+            """
+        ),
+        {
+            "skus": list(sku_ids),
+            "pools": [pool.value for pool, _ in pools],
+            "pool_ids": [pool_id for _, pool_id in pools],
+        },
+    )
+    found = {row[0]: row[1] for row in rows}
+    return {sku_id: found.get(sku_id, 0) for sku_id in sku_ids}
+
+
+async def units(session: AsyncSession, pool: Pool, pool_ids: Sequence[UUID]) -> dict[UUID, list[Units]]:
+    """What each pool has of each SKU, by pool id."""
+    rows = await session.execute(
+        text(
+            """
+            SELECT pool_id, sku_id, total, free, held, sold FROM stock_balance
+            WHERE pool = :pool AND pool_id = ANY(CAST(:ids AS uuid[])) ORDER BY sku_id
+            """
+        ),
+        {"pool": pool.value, "ids": list(pool_ids)},
+    )
+    found: dict[UUID, list[Units]] = {pool_id: [] for pool_id in pool_ids}
+    for pool_id, *counts in rows:
+        found[pool_id].append(Units(*counts))
+    return found
+
+
+async def empty_out(
+    session: AsyncSession, brand_id: UUID, source: tuple[Pool, UUID], target: tuple[Pool, UUID]
+) -> None:
+    """Move whatever is free in one pool to another: what a closed sale leaves goes back."""
+    for unit in (await units(session, source[0], [source[1]]))[source[1]]:
+        try:
+            await move(session, brand_id, unit.sku_id, source, target, unit.free, uuid7())
+        except OutOfStock as error:
+            raise Conflict("The stock moved meanwhile; try again") from error
+
+
+VERIFY = {
+    "stock_adds_up": """
+        SELECT id::text, sku_id::text, pool, total, free, held, sold FROM stock_balance
+        WHERE total <> free + held + sold OR free < 0 OR held < 0 OR sold < 0""",
+    "stock_balance_equals_ledger": """
+        SELECT b.id::text, b.total, b.free, b.held, b.sold, e.total AS ledger_total, e.free AS ledger_free,
+               e.held AS ledger_held, e.sold AS ledger_sold
+        FROM stock_balance b LEFT JOIN (
+            SELECT balance_id, sum(total) AS total, sum(free) AS free, sum(held) AS held, sum(sold) AS sold
+            FROM stock_entry GROUP BY balance_id) e ON e.balance_id = b.id
+        WHERE (b.total, b.free, b.held, b.sold) IS DISTINCT FROM
+              (coalesce(e.total, 0), coalesce(e.free, 0), coalesce(e.held, 0), coalesce(e.sold, 0))""",
+    "stock_holds_equal_balance": """
+        SELECT b.id::text, b.held, b.sold, h.held AS holds_held, h.sold AS holds_sold
+        FROM stock_balance b LEFT JOIN (
+            SELECT balance_id, sum(quantity) FILTER (WHERE state = 'held') AS held,
+                   sum(quantity - returned) FILTER (WHERE state = 'sold') AS sold
+            FROM stock_hold GROUP BY balance_id) h ON h.balance_id = b.id
+        WHERE (b.held, b.sold) IS DISTINCT FROM (coalesce(h.held, 0), coalesce(h.sold, 0))""",
+}
+"""Queries that list broken rows; an empty answer is the proof."""
+
+
+async def verify(session: AsyncSession) -> dict[str, list[dict[str, Any]]]:
+    """Every stock invariant from the truth: check name → broken rows."""
+    return {
+        name: [dict(row) for row in (await session.execute(text(query))).mappings()]
+        for name, query in VERIFY.items()
+    }
