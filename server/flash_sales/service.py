@@ -1,0 +1,351 @@
+"""Flash sales: made, opened, closed, shown. Claims have a module of their own (`claims.py`)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from server.flash_sales.facts import SaleClosed, SaleOpened
+from server.flash_sales.gate import Gate, GateClaim, GateState
+from server.flash_sales.models import FlashSale, FlashSaleLine
+from server.kit.database import Database
+from server.kit.facts import record
+from server.kit.ids import uuid7
+from server.kit.principal import Principal
+from server.kit.problems import Conflict, Invalid, NotFound
+from server.kit.redis import Redis
+from server.stock import service as stock
+from server.stock.rules import Pool
+
+MAX_SALES_SHOWN = 20
+
+
+class LineCard(msgspec.Struct):
+    sku_id: UUID
+    product_id: UUID
+    title: str
+    image: str | None
+    price_minor: int
+    was_minor: int | None
+    total: int
+    free: int
+    held: int
+    sold: int
+
+
+class SaleCard(msgspec.Struct):
+    """The protocol's `Sale`."""
+
+    sale_id: UUID
+    title: str
+    state: str
+    opens_at: datetime | None
+    ends_at: datetime | None
+    limit_per_buyer: int
+    hold_seconds: int
+    lines: list[LineCard]
+
+
+class SaleState(Conflict):
+    """`state` is the one that the sale is in."""
+
+    slug, title = "sale-state", "The sale's state does not allow this"
+
+
+class NewSale(msgspec.Struct, frozen=True):
+    sku_id: UUID
+    price_minor: int
+    stock: int
+    title: str
+    limit_per_buyer: int
+    hold_seconds: int
+    duration_seconds: int
+
+
+async def create(session: AsyncSession, staff: Principal, room_id: UUID, new: NewSale) -> FlashSale:
+    """A scheduled sale with its own pool, allotted from headquarters'. Raises `OutOfStock` (409), `Invalid`."""
+    found = await session.execute(
+        text(
+            """
+            SELECT k.id, p.id, p.title || CASE WHEN k.title <> '' THEN ' · ' || k.title ELSE '' END, p.image,
+                   k.price_minor
+            FROM sku k JOIN product p ON p.id = k.product_id WHERE k.id = :sku_id AND k.brand_id = :brand_id
+            """
+        ),
+        {"sku_id": new.sku_id, "brand_id": staff.brand_id},
+    )
+    row = found.first()
+    if row is None:
+        raise Invalid(errors=[{"field": "sku_id", "message": "no such product"}])
+    sku_id, product_id, title, image, shelf_price = row
+    sale = FlashSale(
+        brand_id=staff.brand_id,
+        room_id=room_id,
+        title=new.title or title,
+        duration_seconds=new.duration_seconds,
+        limit_per_buyer=new.limit_per_buyer,
+        hold_seconds=new.hold_seconds,
+    )
+    session.add(sale)
+    await session.flush()
+    balance_id = await stock.balance_of(session, staff.brand_id, sku_id, Pool.SALE, sale.id)
+    session.add(
+        FlashSaleLine(
+            sale_id=sale.id,
+            sku_id=sku_id,
+            balance_id=balance_id,
+            product_id=product_id,
+            title=title,
+            image=image,
+            price_minor=new.price_minor,
+            was_minor=shelf_price if shelf_price > new.price_minor else None,
+        )
+    )
+    await _allot(session, sale, sku_id, new.stock)
+    await session.flush()
+    return sale
+
+
+async def _allot(session: AsyncSession, sale: FlashSale, sku_id: UUID, quantity: int) -> None:
+    source, target = (Pool.HEADQUARTERS, sale.brand_id), (Pool.SALE, sale.id)
+    await stock.move(session, sale.brand_id, sku_id, source, target, quantity, uuid7())
+
+
+async def get(session: AsyncSession, brand_id: UUID, room_id: UUID, sale_id: UUID) -> FlashSale:
+    """The sale, locked: whoever changes it waits for claims under way. Raises `NotFound`."""
+    sale = (
+        await session.exec(
+            select(FlashSale)
+            .where(
+                FlashSale.id == sale_id, FlashSale.room_id == room_id, FlashSale.brand_id == brand_id
+            )
+            .with_for_update()
+        )
+    ).first()
+    if sale is None:
+        raise NotFound
+    return sale
+
+
+async def open_sale(session: AsyncSession, sale: FlashSale, now: datetime) -> None:
+    """Raises `SaleState` (409) unless it is scheduled."""
+    if sale.state != "scheduled":
+        raise SaleState(state=sale.state)
+    sale.state, sale.opens_at = "open", now
+    sale.ends_at = now + timedelta(seconds=sale.duration_seconds)
+    await session.flush()
+    card = (await _cards(session, "s.id = :id", {"id": sale.id}))[0]
+    await record(
+        session,
+        SaleOpened(
+            brand_id=sale.brand_id,
+            sale_id=sale.id,
+            room_id=sale.room_id,
+            title=sale.title,
+            sale=msgspec.to_builtins(card),
+        ),
+    )
+
+
+async def close(session: AsyncSession, sale: FlashSale, reason: str, now: datetime) -> None:
+    """Ends it; what is free goes back to headquarters, what is held may still be paid. Raises `SaleState` (409)."""
+    if sale.state == "closed":
+        raise SaleState(state=sale.state)
+    sale.state, sale.ends_at = "closed", min(now, sale.ends_at or now)
+    await session.flush()
+    await _empty(session, sale)
+    fact = SaleClosed(
+        brand_id=sale.brand_id, sale_id=sale.id, room_id=sale.room_id, title=sale.title, reason=reason
+    )
+    await record(session, fact)
+
+
+async def _empty(session: AsyncSession, sale: FlashSale) -> None:
+    await stock.empty_out(
+        session, sale.brand_id, (Pool.SALE, sale.id), (Pool.HEADQUARTERS, sale.brand_id)
+    )
+
+
+async def add_stock(session: AsyncSession, sale: FlashSale, quantity: int) -> None:
+    """More units for a running sale. Raises `OutOfStock` (409) when headquarters has not that many."""
+    if sale.state == "closed":
+        raise SaleState(state=sale.state)
+    lines = (await session.exec(select(FlashSaleLine).where(FlashSaleLine.sale_id == sale.id))).all()
+    for line in lines:
+        await _allot(session, sale, line.sku_id, quantity)
+
+
+async def close_due(session: AsyncSession, now: datetime) -> list[UUID]:
+    """Sales whose time is over, and rests that came back to closed ones; called by the sweeper."""
+    due = (
+        await session.exec(
+            select(FlashSale)
+            .where(FlashSale.state == "open", col(FlashSale.ends_at) <= now)
+            .with_for_update(skip_locked=True)
+        )
+    ).all()
+    for sale in due:
+        await close(session, sale, "ended", now)
+    left = await session.exec(
+        select(FlashSale)
+        .where(
+            FlashSale.state == "closed",
+            text(
+                "EXISTS (SELECT 1 FROM stock_balance b WHERE b.pool = 'sale' AND b.pool_id = flash_sale.id "
+                "AND b.free > 0)"
+            ),
+        )
+        .with_for_update(skip_locked=True)
+    )
+    for sale in left.all():
+        await _empty(session, sale)
+    return [sale.id for sale in due]
+
+
+async def close_all(session: AsyncSession, room_id: UUID, now: datetime) -> None:
+    """The room ends, and its sales with it."""
+    open_sales = await session.exec(
+        select(FlashSale)
+        .where(FlashSale.room_id == room_id, col(FlashSale.state) != "closed")
+        .with_for_update()
+    )
+    for sale in open_sales.all():
+        await close(session, sale, "room_ended", now)
+
+
+# Showing
+
+
+async def cards(session: AsyncSession, room_id: UUID) -> list[SaleCard]:
+    """The room's sales, newest first, with their units as the ledger has them."""
+    return await _cards(session, "s.room_id = :room_id", {"room_id": room_id})
+
+
+async def card(session: AsyncSession, sale_id: UUID) -> SaleCard:
+    return (await _cards(session, "s.id = :id", {"id": sale_id}))[0]
+
+
+async def _cards(session: AsyncSession, where: str, values: dict[str, Any]) -> list[SaleCard]:
+    rows = (
+        await session.execute(
+            text(
+                f"""
+                SELECT s.id AS sale_id, s.title, s.state, s.opens_at, s.ends_at, s.limit_per_buyer, s.hold_seconds,
+                       l.lines
+                FROM flash_sale s
+                CROSS JOIN LATERAL (
+                    SELECT coalesce(jsonb_agg(jsonb_build_object(
+                        'sku_id', l.sku_id, 'product_id', l.product_id, 'title', l.title,
+                        'image', CASE WHEN l.image IS NOT NULL THEN '/images/' || l.image || '.webp' END,
+                        'price_minor', l.price_minor, 'was_minor', l.was_minor,
+                        'total', b.total, 'free', b.free, 'held', b.held, 'sold', b.sold)
+                        ORDER BY l.position), '[]') AS lines
+                    FROM flash_sale_line l JOIN stock_balance b ON b.id = l.balance_id WHERE l.sale_id = s.id) l
+                WHERE {where} ORDER BY s.id DESC LIMIT {MAX_SALES_SHOWN}
+                """  # noqa: S608  conditions are this module's own
+            ),
+            values,
+        )
+    ).mappings()
+    return [msgspec.convert(dict(row), SaleCard, strict=False) for row in rows]
+
+
+# The gate's truth
+
+
+async def gate_state(session: AsyncSession, sale_id: UUID) -> GateState | None:
+    """Count anew under a higher epoch. The update waits for claims under way and holds new ones off until the end of
+    the transaction."""
+    sale = (
+        await session.execute(
+            text(
+                "UPDATE flash_sale SET epoch = epoch + 1 WHERE id = :id "
+                "RETURNING epoch, state, limit_per_buyer, ends_at"
+            ),
+            {"id": sale_id},
+        )
+    ).first()
+    if sale is None:
+        return None
+    free = await session.execute(
+        text(
+            "SELECT l.sku_id, b.free FROM flash_sale_line l JOIN stock_balance b ON b.id = l.balance_id "
+            "WHERE l.sale_id = :id"
+        ),
+        {"id": sale_id},
+    )
+    buyers = await session.execute(
+        text("SELECT member_id, quantity FROM flash_sale_buyer WHERE sale_id = :id AND quantity > 0"),
+        {"id": sale_id},
+    )
+    lines: dict[tuple[UUID, str], list[tuple[UUID, int]]] = defaultdict(list)
+    taken = await session.execute(
+        text(
+            "SELECT o.member_id, o.key, l.sku_id, l.quantity FROM orders o "
+            "JOIN order_line l ON l.order_id = o.id "
+            "WHERE o.sale_id = :id AND o.status IN ('awaiting_payment', 'paid')"
+        ),
+        {"id": sale_id},
+    )
+    for member_id, key, sku_id, quantity in taken:
+        lines[member_id, key].append((sku_id, quantity))
+    return GateState(
+        epoch=sale.epoch,
+        open=sale.state == "open",
+        limit=sale.limit_per_buyer,
+        ends_ms=int(sale.ends_at.timestamp() * 1000) if sale.ends_at else 0,
+        free={row[0]: row[1] for row in free},
+        buyers={row[0]: row[1] for row in buyers},
+        taken=[GateClaim(member_id, key, skus) for (member_id, key), skus in lines.items()],
+    )
+
+
+async def lay_gate(database: Database, redis: Redis, sale_id: UUID) -> None:
+    """Build a sale's gate from the ledger. Raises `GateDown`."""
+    async with database.transaction() as session:
+        state = await gate_state(session, sale_id)
+    if state is not None:
+        await Gate(redis, sale_id).rebuild(state)
+
+
+async def moved_units(session: AsyncSession, sale_ids: Sequence[UUID]) -> dict[UUID, list[dict[str, Any]]]:
+    """Units of each sale, as the protocol's `sale.stock` has them."""
+    return {
+        sale_id: [
+            {"sku_id": str(unit.sku_id), "free": unit.free, "held": unit.held, "sold": unit.sold}
+            for unit in units
+        ]
+        for sale_id, units in (await stock.units(session, Pool.SALE, sale_ids)).items()
+    }
+
+
+VERIFY = {
+    "buyers_within_limit": """
+        SELECT b.sale_id::text, b.member_id::text, b.quantity, s.limit_per_buyer
+        FROM flash_sale_buyer b JOIN flash_sale s ON s.id = b.sale_id
+        WHERE b.quantity > s.limit_per_buyer OR b.quantity < 0""",
+    "buyers_equal_orders": """
+        SELECT b.sale_id::text, b.member_id::text, b.quantity, coalesce(o.quantity, 0) AS orders_quantity
+        FROM flash_sale_buyer b LEFT JOIN (
+            SELECT o.sale_id, o.member_id, sum(l.quantity) AS quantity
+            FROM orders o JOIN order_line l ON l.order_id = o.id
+            WHERE o.sale_id IS NOT NULL AND o.status IN ('awaiting_payment', 'paid')
+            GROUP BY o.sale_id, o.member_id) o ON o.sale_id = b.sale_id AND o.member_id = b.member_id
+        WHERE b.quantity <> coalesce(o.quantity, 0)""",
+}
+"""Queries that list broken rows."""
+
+
+async def verify(session: AsyncSession) -> dict[str, list[dict[str, Any]]]:
+    return {
+        name: [dict(row) for row in (await session.execute(text(query))).mappings()]
+        for name, query in VERIFY.items()
+    }

@@ -1,0 +1,40 @@
+"""Pure rules of orders: who may see one, what may still be refunded, how a name is shown to others."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from server.kit.principal import Principal, Role
+
+
+def may_see(viewer: Principal, brand_id: UUID, store_id: UUID | None, member_id: UUID) -> bool:
+    """The buyer, headquarters, the carrying store's manager; anyone else learns not even that it exists."""
+    if viewer.kind == "member":
+        return viewer.id == member_id
+    return viewer.may_see_store(brand_id, store_id)
+
+
+def may_fulfil(staff: Principal, brand_id: UUID, store_ids: set[UUID]) -> bool:
+    """Headquarters who may act, and the staff of the stores concerned (carrying, or picked up at)."""
+    if staff.kind != "staff" or staff.brand_id != brand_id:
+        return False
+    if staff.role in {Role.OWNER, Role.OPERATOR}:
+        return True
+    return staff.role in {Role.MANAGER, Role.GUIDE} and staff.store_id in store_ids
+
+
+def goods_refunded(amount_minor: int, paid_minor: int, refunded_minor: int, *, counts: bool) -> int:
+    """How much of `refunded_minor` counts against the order's goods.
+
+    What was paid beyond the amount (twice, or too late) goes back first and takes no credit with it. `counts` is
+    false for an order that never became paid: then nothing does.
+    """
+    if not counts:
+        return 0
+    beyond = max(0, paid_minor - amount_minor)
+    return max(0, refunded_minor - beyond)
+
+
+def shown_name(name: str) -> str:
+    """A buyer's name as others see it on the ticker: the first character stays."""
+    return f"{name[:1]}**" if name else "**"

@@ -1,0 +1,105 @@
+"""How an order is shown: to its buyer, to staff."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+
+class LineView(msgspec.Struct):
+    sku_id: UUID
+    title: str
+    quantity: int
+    price_minor: int
+    image: str | None = None
+
+
+class StepView(msgspec.Struct):
+    kind: str
+    at: datetime
+    note: str = ""
+
+
+class StoreView(msgspec.Struct):
+    store_id: UUID
+    name: str
+
+
+class GuideView(msgspec.Struct):
+    account_id: UUID
+    name: str
+
+
+class BuyerView(msgspec.Struct):
+    member_id: UUID
+    name: str
+    phone: str | None = None
+
+
+class OrderView(msgspec.Struct, omit_defaults=False):
+    order_id: UUID
+    number: str
+    status: str
+    fulfilment: str
+    amount_minor: int
+    paid_minor: int
+    refunded_minor: int
+    refund_due_minor: int
+    pay_by: datetime
+    paid_at: datetime | None
+    created_at: datetime
+    room_id: UUID | None
+    sale_id: UUID | None
+    hold_id: UUID
+    lines: list[LineView]
+    history: list[StepView]
+    store: StoreView | None
+    guide: GuideView | None
+    delivery: dict[str, Any] | None
+    pick_up_code: str | None
+    member: BuyerView | None
+
+
+_VIEW = """
+    SELECT o.id AS order_id, o.number, o.status, o.fulfilment, o.amount_minor, o.paid_minor, o.refunded_minor,
+           o.refund_due_minor, o.pay_by, o.paid_at, o.created_at, o.room_id, o.sale_id, o.hold_id, o.delivery,
+           o.pick_up_code, l.lines, h.history,
+           CASE WHEN s.id IS NOT NULL THEN jsonb_build_object('store_id', s.id, 'name', s.name) END AS store,
+           CASE WHEN g.id IS NOT NULL THEN jsonb_build_object('account_id', g.id, 'name', g.name) END AS guide,
+           jsonb_build_object('member_id', m.id, 'name', m.name, 'phone', m.phone) AS member
+    FROM orders o
+    JOIN member m ON m.id = o.member_id
+    LEFT JOIN store s ON s.id = o.store_id
+    LEFT JOIN account g ON g.id = o.guide_id
+    CROSS JOIN LATERAL (
+        SELECT coalesce(jsonb_agg(jsonb_build_object(
+            'sku_id', l.sku_id, 'title', l.title, 'quantity', l.quantity, 'price_minor', l.price_minor,
+            'image', CASE WHEN l.image IS NOT NULL THEN '/images/' || l.image || '.webp' END) ORDER BY l.id), '[]')
+            AS lines
+        FROM order_line l WHERE l.order_id = o.id) l
+    CROSS JOIN LATERAL (
+        SELECT coalesce(jsonb_agg(jsonb_build_object('kind', e.kind, 'at', e.at, 'note', e.note)
+                        ORDER BY e.at, e.id), '[]') AS history
+        FROM order_event e WHERE e.order_id = o.id) h
+"""
+
+
+async def load(
+    session: AsyncSession, where: str, values: dict[str, Any], *, staff: bool
+) -> Sequence[OrderView]:
+    """Orders that match a condition of this package's own making. The buyer's name and phone are for staff; the
+    pick-up code is the buyer's alone."""
+    rows = (await session.execute(text(f"{_VIEW} {where}"), values)).mappings()
+    views = [msgspec.convert(dict(row), OrderView, strict=False) for row in rows]
+    for view in views:
+        if staff:
+            view.pick_up_code = None
+        else:
+            view.member = None
+    return views
