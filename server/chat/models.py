@@ -19,6 +19,7 @@ class ChatMessage(Row, table=True):
     __table_args__ = (
         UniqueConstraint("room_id", "writer_id", "ref"),
         Index("ix_chat_message_room", "room_id", "id"),
+        Index("ix_chat_message_writer", "writer_id"),
     )
     brand_id: UUID
     room_id: UUID = Field(foreign_key="room.id")

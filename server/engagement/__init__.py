@@ -1,0 +1,1 @@
+"""What keeps a crowd busy. One folder for each feature."""

@@ -7,7 +7,7 @@ back at the gate. With the gate lost or down, PostgreSQL decides alone.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -41,6 +41,7 @@ class Claim(msgspec.Struct, eq=False):
     answer: asyncio.Future[Placed]
     epoch: str = ""
     code: Code | None = None
+    has: int = 0
 
     @property
     def at_gate(self) -> GateClaim:
@@ -156,7 +157,7 @@ class _SaleLine:
     async def _admit(self, batch: list[Claim]) -> list[Claim]:
         """Ask the gate; refusals are answered from the truth in one read. Returns who goes on to PostgreSQL."""
         try:
-            epoch, codes = await self._gate.claim([claim.at_gate for claim in batch])
+            answer = await self._gate.claim([claim.at_gate for claim in batch])
         except (NoGate, GateDown) as error:
             log.warning("claims go without the gate", sale_id=str(self._sale_id), why=repr(error))
             self._lost_gate(self._sale_id)
@@ -165,11 +166,11 @@ class _SaleLine:
             log.exception("the gate failed", sale_id=str(self._sale_id))
             return batch
         admitted, refused = [], []
-        for claim, code in zip(batch, codes, strict=True):
-            claim.epoch, claim.code = epoch, code
+        for claim, code, has in zip(batch, answer.codes, answer.has, strict=True):
+            claim.epoch, claim.code, claim.has = answer.epoch, code, has
             (admitted if code > 0 else refused).append(claim)
         if refused:
-            await self._refuse(refused)
+            await self._refuse(refused, answer.left)
         return admitted
 
     async def _commit(self, batch: list[Claim]) -> None:
@@ -238,8 +239,9 @@ class _SaleLine:
             except GateDown:
                 self._lost_gate(self._sale_id)
 
-    async def _refuse(self, claims: list[Claim]) -> None:
-        """Say why, from the truth; and find orders whose key the gate no longer knows."""
+    async def _refuse(self, claims: list[Claim], left: Mapping[UUID, int] | None = None) -> None:
+        """Say why, from the truth; and find orders whose key the gate no longer knows. `left` is what the gate had:
+        it knows of claims that are being committed just now, so its word on stock and limit goes first."""
         try:
             sale, has, earlier = await self._truth(claims)
         except Exception:
@@ -247,6 +249,8 @@ class _SaleLine:
             for claim in claims:
                 self._finish(claim, Unavailable("Please tap again", retry_after_s=1))
             return
+        if sale and left is not None:
+            sale = msgspec.structs.replace(sale, free={s: left.get(s, free) for s, free in sale.free.items()})
         now = self._clock()
         for claim in claims:
             order = earlier.get((claim.member_id, claim.key))
@@ -255,10 +259,10 @@ class _SaleLine:
                 placed = Placed(order["hold_id"], order["id"], order["pay_by"], order["amount_minor"])
                 self._finish(claim, placed if same else KeyReused())
                 continue
-            why = rules.refusal(sale, claim.lines, has.get(claim.member_id, 0), now)
+            why = rules.refusal(sale, claim.lines, max(has.get(claim.member_id, 0), claim.has), now)
             # Nothing is wrong any more: a unit came back, or the gate is behind. The next tap will see.
             self._finish(claim, why or Unavailable("Just changed; tap again", retry_after_s=1))
-            if why is None and claim.code is not None and claim.code < 0:
+            if why is None and claim.code is Code.NOT_OPEN:
                 self._lost_gate(self._sale_id)
 
     async def _truth(

@@ -21,7 +21,7 @@ _claim = Script(_LUA / "claim.lua")
 _release = Script(_LUA / "release.lua")
 _rebuild = Script(_LUA / "rebuild.lua")
 _pack = msgspec.msgpack.Encoder().encode
-_answer = msgspec.msgpack.Decoder(tuple[str, list[int]]).decode
+_answer = msgspec.msgpack.Decoder(tuple[str, list[int], list[int], dict[str, int]]).decode
 
 
 class Code(IntEnum):
@@ -41,6 +41,15 @@ class GateClaim(NamedTuple):
     @property
     def id(self) -> str:
         return f"{self.member_id}:{self.key}"
+
+
+class GateAnswer(NamedTuple):
+    """For a batch: a code for each claim, the units each buyer has, and what is left of each SKU after it."""
+
+    epoch: str
+    codes: list[Code]
+    has: list[int]
+    left: dict[UUID, int]
 
 
 class GateState(NamedTuple):
@@ -65,16 +74,18 @@ class Gate:
         tag = f"{{sale:{sale_id}}}"
         self._keys = [f"{tag}:gate", f"{tag}:buyers", f"{tag}:keys"]
 
-    async def claim(self, claims: Sequence[GateClaim]) -> tuple[str, list[Code]]:
-        """One script call for the batch: (epoch, a code for each). Raises `NoGate`, `GateDown`."""
+    async def claim(self, claims: Sequence[GateClaim]) -> GateAnswer:
+        """One script call for the batch. Raises `NoGate`, `GateDown`."""
         asked = [
             (c.id, str(c.member_id), [part for sku, q in c.lines for part in (str(sku), q)]) for c in claims
         ]
         answer = await _claim(self._redis, self._keys, [_pack(asked)])
         if not answer:
             raise NoGate
-        epoch, codes = _answer(answer)
-        return epoch, [Code(code) for code in codes]
+        epoch, codes, has, left = _answer(answer)
+        return GateAnswer(
+            epoch, [Code(code) for code in codes], has, {UUID(sku): free for sku, free in left.items()}
+        )
 
     async def release(self, claims: Sequence[tuple[UUID, str]], epoch: str = "") -> int:
         """Give back (member, key) pairs; with an `epoch`, only to the gate that took them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -35,7 +35,7 @@ class SaleState(msgspec.Struct, frozen=True, kw_only=True):
     opens_at: datetime | None
     ends_at: datetime | None
     limit_per_buyer: int
-    free: Mapping[UUID, int]
+    free: dict[UUID, int]
 
 
 def refusal(

@@ -9,6 +9,9 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import sqlalchemy.ext.asyncio
+import sqlalchemy.orm
+import sqlmodel
 from sqlalchemy import BigInteger, DateTime, MetaData
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import URL, make_url
@@ -55,6 +58,17 @@ def engine_url(database_url: str) -> URL:
     return make_url(database_url).set(drivername="postgresql+asyncpg")
 
 
+class _SyncSession(sqlmodel.Session):
+    execute = sqlalchemy.orm.Session.execute  # type: ignore[assignment]
+
+
+class Session(AsyncSession):
+    """SQLModel's session, whose `exec` is for models; `execute` is for SQL written out, without its warning."""
+
+    sync_session_class = _SyncSession
+    execute = sqlalchemy.ext.asyncio.AsyncSession.execute  # type: ignore[assignment]
+
+
 class Database:
     """The engine and its sessions. `pool` counts connections of this process."""
 
@@ -69,7 +83,7 @@ class Database:
             json_serializer=lambda value: msgspec.json.encode(value).decode(),
             json_deserializer=msgspec.json.decode,
         )
-        self._sessions = async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)
+        self._sessions = async_sessionmaker(self.engine, class_=Session, expire_on_commit=False)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:

@@ -9,13 +9,13 @@ import hashlib
 from typing import Annotated
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import HeaderParameter
 
 from server.kit.problems import Invalid, Problem
 
 MAX_KEY = 200
 
-KeyHeader = Annotated[str | None, Parameter(header="Idempotency-Key", required=False)]
+KeyHeader = Annotated[str | None, HeaderParameter(name="Idempotency-Key", required=False)]
 
 
 class KeyRequired(Invalid):

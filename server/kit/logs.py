@@ -16,7 +16,7 @@ _SHARED: list[Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
 ]
-_QUIET = ("aiortc", "aioice", "httpx", "httpcore", "asyncio", "alembic.runtime.plugins")
+_QUIET = ("uvicorn.error", "aiortc", "aioice", "httpx", "httpcore", "asyncio", "alembic.runtime.plugins")
 
 
 def configure_logs(form: Literal["json", "text"], *, role: str, level: int = logging.INFO) -> None:

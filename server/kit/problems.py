@@ -131,9 +131,17 @@ def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[b
     )
 
 
-EXCEPTION_HANDLERS: Any = {
-    Problem: _problem,
-    ValidationException: _validation,
-    HTTPException: _http,
-    Exception: _unexpected,
-}
+def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Any exception as problem+json."""
+    match error:
+        case Problem():
+            return _problem(request, error)
+        case ValidationException():
+            return _validation(request, error)
+        case HTTPException():
+            return _http(request, error)
+        case _:
+            return _unexpected(request, error)
+
+
+EXCEPTION_HANDLERS: Any = {Exception: answer}

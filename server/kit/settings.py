@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -89,18 +91,14 @@ def load_or_make_secret(data: Path) -> str:
     path = data / "secret"
     if not path.exists():
         data.mkdir(parents=True, exist_ok=True)
-        fresh = data / f".secret-{os.getpid()}"
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor, fresh = tempfile.mkstemp(dir=data, prefix=".secret-")  # mode 0600
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_hex(32))
             file.flush()
             os.fsync(file.fileno())
-        try:
+        with suppress(FileExistsError):
             os.link(fresh, path)
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
+        os.unlink(fresh)
     return path.read_text().strip()
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from server.catalog.facts import ProductCreated
+from server.catalog.facts import ProductCreated, SkusAdded
 from server.kit.facts import in_transaction
 from server.stock import service
 from server.stock.rules import Pool
 
 
-@in_transaction(ProductCreated)
-async def book_first_stock(session: AsyncSession, fact: ProductCreated) -> None:
+@in_transaction(ProductCreated, SkusAdded)
+async def book_first_stock(session: AsyncSession, fact: ProductCreated | SkusAdded) -> None:
     """A product's first units stand in headquarters' pool."""
     for sku in fact.skus:
         if sku.stock:

@@ -1,8 +1,9 @@
 -- Decide a batch of claims on one sale.
 -- KEYS  1 sale {epoch, open, limit, ends_ms, free:SKU...}   2 buyers {member → units}   3 keys {member:key → packed}
 -- ARGV  1 msgpack [[id, member, [sku, quantity, sku, quantity...]], ...]
--- Returns msgpack [epoch, [code, ...]]; code: 1 taken, 2 this id was taken before, -1 not open, -2 limit, -3 stock,
--- -4 an SKU that this sale doesn't have. An empty string when there is no gate to ask.
+-- Returns msgpack [epoch, [code, ...], [units the member has, ...], {sku → free}] after the batch; code: 1 taken, 2 this
+-- id was taken before, -1 not open, -2 limit, -3 stock, -4 an SKU that this sale doesn't have. An empty string when
+-- there is no gate to ask.
 local sale = redis.call('HMGET', KEYS[1], 'epoch', 'open', 'limit', 'ends_ms')
 if not sale[1] then return '' end
 local time = redis.call('TIME')
@@ -27,7 +28,7 @@ local had = redis.call('HMGET', KEYS[2], unpack(members))
 local free = redis.call('HMGET', KEYS[1], unpack(skus))
 for i = 1, #skus do free[i] = free[i] and tonumber(free[i]) end
 
-local codes, taken, new_keys, counts, this_batch = {}, {}, {}, {}, {}
+local codes, has_now, taken, new_keys, counts, this_batch = {}, {}, {}, {}, {}, {}
 for i, claim in ipairs(claims) do
     local id, member, lines = claim[1], claim[2], claim[3]
     local quantity, enough, known = 0, true, true
@@ -37,6 +38,7 @@ for i, claim in ipairs(claims) do
         if not left then known = false elseif left < lines[j + 1] then enough = false end
     end
     local has = counts[member] or tonumber(had[i] or '0')
+    has_now[i] = has
     if seen[i] or this_batch[id] then codes[i] = 2
     elseif not known then codes[i] = -4
     elseif not open then codes[i] = -1
@@ -65,4 +67,6 @@ if #new_keys > 0 then
     end
     redis.call('HSET', KEYS[2], unpack(totals))
 end
-return cmsgpack.pack({ sale[1], codes })
+local left = {}
+for sku, index in pairs(sku_index) do left[sku] = free[index] or 0 end
+return cmsgpack.pack({ sale[1], codes, has_now, left })

@@ -466,6 +466,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('room_id', 'writer_id', 'ref', name=op.f('uq_chat_message_room_id_writer_id_ref'))
     )
     op.create_index('ix_chat_message_room', 'chat_message', ['room_id', 'id'], unique=False)
+    op.create_index('ix_chat_message_writer', 'chat_message', ['writer_id'], unique=False)
     op.create_table('flash_sale',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('brand_id', sa.Uuid(), nullable=False),
@@ -600,6 +601,7 @@ def downgrade() -> None:
     op.drop_table('moderation_act')
     op.drop_index('ix_flash_sale_room', table_name='flash_sale')
     op.drop_table('flash_sale')
+    op.drop_index('ix_chat_message_writer', table_name='chat_message')
     op.drop_index('ix_chat_message_room', table_name='chat_message')
     op.drop_table('chat_message')
     op.drop_index('ix_stock_balance_pool', table_name='stock_balance')

@@ -1,0 +1,334 @@
+"""Staff: who they are, their sessions, and the link that makes the first owner."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import delete, func, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from server.accounts import passwords, rules
+from server.accounts.models import Account, OwnerInvitation, StaffSession
+from server.brands import service as brands
+from server.brands.names import name
+from server.kit.database import Database
+from server.kit.paging import PAGE, before
+from server.kit.principal import STORE_STAFF, Principal, Role
+from server.kit.problems import Conflict, Forbidden, Gone, NotFound, Problem
+from server.kit.settings import Settings
+from server.stores import service as stores
+
+COOKIE = "showfloor_staff"
+SESSION_TTL = timedelta(days=14)
+TOKEN_MARK = "sfs_"  # noqa: S105  tells a staff token from a member's at a glance
+OWNER_SETUP_LOCK = 0x5F0C_0100
+
+
+class WrongPassword(Problem):
+    """The same for an unknown login, a wrong password and a disabled account."""
+
+    status, slug, title = 401, "wrong-password", "Login or password is wrong"
+
+
+class LoginTaken(Conflict):
+    slug, title = "login-taken", "Somebody else signs in with this login"
+
+
+class NotYourself(Conflict):
+    slug, title = "not-yourself", "Somebody else has to do this to your account"
+
+
+class LastOwner(Conflict):
+    slug, title = "last-owner", "A brand keeps at least one owner"
+
+
+class SetupLinkEnded(Gone):
+    slug, title = "setup-link-ended", "This link was used, or a newer one was made"
+
+
+class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
+    login: str
+    name: str
+    password: str
+    role: Role
+    store_id: UUID | None = None
+
+
+# Accounts
+
+
+async def create_account(session: AsyncSession, brand_id: UUID, new: NewAccount) -> Account:
+    """Raises `Invalid` (422) and `LoginTaken` (409); asks nobody's leave."""
+    rules.must_fit(new.role, new.store_id)
+    if new.store_id is not None:
+        await stores.open_store(session, brand_id, new.store_id)
+    account = Account(
+        brand_id=brand_id,
+        store_id=new.store_id,
+        login=rules.login(new.login),
+        name=name(new.name),
+        role=new.role.value,
+        password_hash=await passwords.hash_password(rules.password(new.password)),
+    )
+    made = await session.execute(
+        insert(Account)
+        .values(**account.model_dump())
+        .on_conflict_do_nothing(index_elements=["login"])
+        .returning(col(Account.id))
+    )
+    if made.scalar_one_or_none() is None:
+        raise LoginTaken(login=account.login)
+    return await get(session, brand_id, account.id)
+
+
+async def hire(session: AsyncSession, actor: Principal, new: NewAccount) -> Account:
+    """`create_account` where the actor's role may. Raises `Forbidden` (403)."""
+    if not rules.may_manage(actor.role, new.role):
+        raise Forbidden
+    return await create_account(session, actor.brand_id, new)
+
+
+async def disable(session: AsyncSession, actor: Principal, account_id: UUID, now: datetime) -> Account:
+    """Ends the account's sessions too. Raises `NotYourself` and `LastOwner` (409)."""
+    account = await _managed(session, actor, account_id)
+    if account.id == actor.id:
+        raise NotYourself
+    if account.role == Role.OWNER and await _owners_left(session, account) == 0:
+        raise LastOwner
+    account.disabled_at = account.disabled_at or now
+    await end_sessions(session, account.id)
+    await session.flush()
+    return account
+
+
+async def enable(session: AsyncSession, actor: Principal, account_id: UUID) -> Account:
+    account = await _managed(session, actor, account_id)
+    account.disabled_at = None
+    await session.flush()
+    return account
+
+
+async def reset_password(session: AsyncSession, actor: Principal, account_id: UUID, password: str) -> None:
+    """Of staff whom the actor manages; ends all their sessions. The own one needs `change_password`."""
+    account = await _managed(session, actor, account_id)
+    if account.id == actor.id:
+        raise NotYourself
+    account.password_hash = await passwords.hash_password(rules.password(password))
+    await end_sessions(session, account.id)
+    await session.flush()
+
+
+async def listing(session: AsyncSession, brand_id: UUID, cursor: str | None) -> Sequence[Account]:
+    """A page and one more, newest first."""
+    asked = select(Account).where(col(Account.brand_id) == brand_id)
+    if last := before(cursor):
+        asked = asked.where(col(Account.id) < last)
+    return (await session.exec(asked.order_by(col(Account.id).desc()).limit(PAGE + 1))).all()
+
+
+async def staff_of_store(session: AsyncSession, brand_id: UUID, store_id: UUID) -> Sequence[Account]:
+    """The store's manager and guides who may sign in, by name."""
+    asked = select(Account).where(
+        col(Account.brand_id) == brand_id,
+        col(Account.store_id) == store_id,
+        col(Account.role).in_([role.value for role in STORE_STAFF]),
+        col(Account.disabled_at).is_(None),
+    )
+    return (await session.exec(asked.order_by(col(Account.name), col(Account.id)))).all()
+
+
+async def names(session: AsyncSession, account_ids: Sequence[UUID]) -> dict[UUID, str]:
+    rows = await session.exec(select(Account.id, Account.name).where(col(Account.id).in_(set(account_ids))))
+    return dict(rows.all())
+
+
+async def get(session: AsyncSession, brand_id: UUID, account_id: UUID) -> Account:
+    """Raises `NotFound` (404)."""
+    account = await session.get(Account, account_id)
+    if account is None or account.brand_id != brand_id:
+        raise NotFound
+    return account
+
+
+# Sessions
+
+
+async def sign_in(
+    database: Database, login: str, password: str, now: datetime, *, ending: str | None = None
+) -> tuple[str, Account]:
+    """A new token each time; the session that came with the request (`ending`) is over.
+
+    Holds no connection while the password is being checked. Raises `WrongPassword` (401).
+    """
+    async with database.transaction() as session:
+        account = await _by_login(session, login)
+    fresh_hash = await _check(account, password)
+    async with database.transaction() as session:
+        assert account is not None
+        if fresh_hash:
+            await session.execute(
+                update(Account).where(col(Account.id) == account.id).values(password_hash=fresh_hash)
+            )
+        if ending:
+            await end_session(session, ending)
+        await session.execute(
+            delete(StaffSession).where(
+                col(StaffSession.account_id) == account.id, col(StaffSession.expires_at) <= now
+            )
+        )
+        return await issue_session(session, account, now, SESSION_TTL), account
+
+
+async def change_password(
+    database: Database, staff: Principal, current: str, password: str, now: datetime
+) -> tuple[str, Account]:
+    """The own one. Ends every session of the account and begins a new one. Raises `WrongPassword` (401)."""
+    fresh = rules.password(password)
+    async with database.transaction() as session:
+        account = await get(session, staff.brand_id, staff.id)
+    await _check(account, current)
+    fresh_hash = await passwords.hash_password(fresh)
+    async with database.transaction() as session:
+        account = await get(session, staff.brand_id, staff.id)
+        account.password_hash = fresh_hash
+        await end_sessions(session, account.id)
+        return await issue_session(session, account, now, SESSION_TTL), account
+
+
+async def issue_session(session: AsyncSession, account: Account, now: datetime, ttl: timedelta) -> str:
+    """An opaque token, of which only the hash is kept."""
+    token = TOKEN_MARK + secrets.token_urlsafe(32)
+    session.add(
+        StaffSession(token_hash=_hashed(token), account_id=account.id, created_at=now, expires_at=now + ttl)
+    )
+    await session.flush()
+    return token
+
+
+async def end_session(session: AsyncSession, token: str) -> None:
+    await session.execute(delete(StaffSession).where(col(StaffSession.token_hash) == _hashed(token)))
+
+
+async def end_sessions(session: AsyncSession, account_id: UUID) -> None:
+    await session.execute(delete(StaffSession).where(col(StaffSession.account_id) == account_id))
+
+
+async def authenticate(session: AsyncSession, token: str, now: datetime) -> Principal | None:
+    """Whose token it is; `None` for one that is unknown, over, or of a disabled account."""
+    if not token.startswith(TOKEN_MARK):
+        return None
+    asked = (
+        select(Account)
+        .join(StaffSession, col(StaffSession.account_id) == col(Account.id))
+        .where(
+            col(StaffSession.token_hash) == _hashed(token),
+            col(StaffSession.expires_at) > now,
+            col(Account.disabled_at).is_(None),
+        )
+    )
+    account = (await session.exec(asked)).first()
+    if account is None:
+        return None
+    return Principal(
+        kind="staff",
+        id=account.id,
+        brand_id=account.brand_id,
+        role=Role(account.role),
+        name=account.name,
+        store_id=account.store_id,
+    )
+
+
+# The first owner
+
+
+async def owner_setup_link(session: AsyncSession, settings: Settings) -> str | None:
+    """A fresh one-time link while there is no owner; earlier ones end with it. `None` once there is an owner."""
+    await _one_setup_at_a_time(session)
+    if await _has_owner(session):
+        return None
+    token = secrets.token_urlsafe(24)
+    await session.execute(delete(OwnerInvitation).where(col(OwnerInvitation.used_at).is_(None)))
+    session.add(OwnerInvitation(token_hash=_hashed(token)))
+    await session.flush()
+    return f"{settings.base_url}/setup/{token}"
+
+
+async def set_up(
+    session: AsyncSession, token: str, brand_name: str, store_name: str, owner: NewAccount, now: datetime
+) -> Account:
+    """The installation's brand, its first store and its owner, by the one-time link.
+
+    Raises `SetupLinkEnded` (410), also for the second of two who use the link at once.
+    """
+    await _one_setup_at_a_time(session)
+    used = await session.execute(
+        update(OwnerInvitation)
+        .where(col(OwnerInvitation.token_hash) == _hashed(token), col(OwnerInvitation.used_at).is_(None))
+        .values(used_at=now)
+        .returning(col(OwnerInvitation.id))
+    )
+    if used.scalar_one_or_none() is None or await _has_owner(session):
+        raise SetupLinkEnded
+    brand = await brands.create(session, brand_name)
+    await stores.create(session, brand.id, store_name, code="1")
+    return await create_account(session, brand.id, owner)
+
+
+# Within
+
+
+async def _managed(session: AsyncSession, actor: Principal, account_id: UUID) -> Account:
+    account = await get(session, actor.brand_id, account_id)
+    if not rules.may_manage(actor.role, Role(account.role)):
+        raise Forbidden
+    return account
+
+
+async def _owners_left(session: AsyncSession, but: Account) -> int:
+    """Enabled owners besides this one; all of them stay locked, so that two can't disable each other at once."""
+    asked = (
+        select(Account)
+        .where(
+            col(Account.brand_id) == but.brand_id,
+            col(Account.role) == Role.OWNER.value,
+            col(Account.disabled_at).is_(None),
+        )
+        .order_by(col(Account.id))
+        .with_for_update()
+    )
+    return sum(owner.id != but.id for owner in (await session.exec(asked)).all())
+
+
+async def _by_login(session: AsyncSession, login: str) -> Account | None:
+    kept = rules.normal_login(login)
+    return (await session.exec(select(Account).where(col(Account.login) == kept))).first()
+
+
+async def _check(account: Account | None, password: str) -> str | None:
+    """Raises `WrongPassword`. Returns a new hash where the kept one is of weaker parameters than today's."""
+    typed = rules.typed(password)
+    right = await passwords.matches(account.password_hash if account else None, typed)
+    if account is None or not right or account.disabled_at is not None:
+        raise WrongPassword
+    return await passwords.hash_password(typed) if passwords.is_outdated(account.password_hash) else None
+
+
+async def _has_owner(session: AsyncSession) -> bool:
+    asked = select(Account.id).where(col(Account.role) == Role.OWNER.value).limit(1)
+    return (await session.exec(asked)).first() is not None
+
+
+async def _one_setup_at_a_time(session: AsyncSession) -> None:
+    await session.execute(select(func.pg_advisory_xact_lock(OWNER_SETUP_LOCK)))
+
+
+def _hashed(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,69 @@
+"""Product pictures: whatever a phone or camera made becomes one WebP of at most 800 px, without metadata."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+
+from PIL import Image, ImageCms, ImageOps
+
+from server.kit.problems import Problem
+
+MOST_BYTES = 10 * 1024 * 1024
+MOST_PIXELS = 64_000_000
+"""Decoded, 64 megapixels are 190 MB; phones make up to 50 with their largest setting."""
+EDGE = 800
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "MPO", "AVIF", "BMP")
+
+_THREADS = ThreadPoolExecutor(1, thread_name_prefix="pictures")  # one at a time bounds the memory
+
+
+class UnreadablePicture(Problem):
+    status, slug, title = 422, "unreadable-picture", "This is no picture that can be read"
+
+
+async def prepare(body: bytes) -> tuple[str, bytes]:
+    """(SHA-256 in hex, WebP). Raises `UnreadablePicture` (422)."""
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, _prepare, body)
+
+
+def _prepare(body: bytes) -> tuple[str, bytes]:
+    try:
+        with Image.open(BytesIO(body), formats=FORMATS) as checked:
+            if checked.width * checked.height > MOST_PIXELS:
+                raise UnreadablePicture("Too many pixels", most_pixels=MOST_PIXELS)
+            checked.verify()
+        with Image.open(BytesIO(body), formats=FORMATS) as opened:
+            opened.draft("RGB", (2 * EDGE, 2 * EDGE))  # JPEG decodes no larger than needed
+            shown = _small(opened)
+    except UnreadablePicture:
+        raise
+    except Exception as error:  # decoders trip over hostile bytes in every way there is
+        raise UnreadablePicture from error
+    out = BytesIO()
+    shown.save(out, "WEBP", quality=82, method=4)
+    webp = out.getvalue()
+    return hashlib.sha256(webp).hexdigest(), webp
+
+
+def _small(picture: Image.Image) -> Image.Image:
+    upright = ImageOps.exif_transpose(picture)
+    plain = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
+    plain.thumbnail((EDGE, EDGE), Image.Resampling.LANCZOS)
+    if (profile := picture.info.get("icc_profile")) and plain.mode == picture.mode:
+        plain = _in_srgb(plain, profile)
+    bare = Image.new(plain.mode, plain.size)  # a new one has no EXIF, no profile, no comment
+    bare.paste(plain)
+    return bare
+
+
+def _in_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
+    """Phones shoot in wider colours; without their profile those would look pale."""
+    try:
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        converted = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"))
+    except (ImageCms.PyCMSError, OSError):
+        return picture
+    return converted or picture

@@ -1,0 +1,25 @@
+"""Every feature's reactions, imported once by each role that records or relays facts."""
+
+from server.attribution import reactions as attribution
+from server.chat import reactions as chat
+from server.flash_sales import reactions as flash_sales
+from server.members import reactions as members
+from server.orders import reactions as orders
+from server.payments import reactions as payments
+from server.rooms import reactions as rooms
+from server.stock import reactions as stock
+from server.tipping import reactions as tipping
+from server.wallets import reactions as wallets
+
+__all__ = [
+    "attribution",
+    "chat",
+    "flash_sales",
+    "members",
+    "orders",
+    "payments",
+    "rooms",
+    "stock",
+    "tipping",
+    "wallets",
+]

@@ -1,0 +1,32 @@
+"""What happened to rooms. Cards are the protocol's `Card`, as they were at that moment."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from live.room import Phase
+from server.kit.facts import Fact
+
+
+class RoomStateChanged(Fact, kw_only=True, frozen=True, tag="room.state"):
+    room_id: UUID
+    store_id: UUID | None = None
+    title: str
+    state: Phase
+    changed_at: datetime
+
+
+class ProductPinned(Fact, kw_only=True, frozen=True, tag="room.pinned"):
+    """`card` is null when nothing is pinned any more."""
+
+    room_id: UUID
+    card: dict[str, Any] | None = None
+
+
+class ShelfChanged(Fact, kw_only=True, frozen=True, tag="shelf.changed"):
+    """The whole shelf, in order (at most 200 cards)."""
+
+    room_id: UUID
+    shelf: list[dict[str, Any]]

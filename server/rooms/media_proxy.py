@@ -1,0 +1,186 @@
+"""WHIP (RFC 9725) and WHEP on the site's own origin: the web role checks the caller and passes the request to the
+media node. Browsers drop `Authorization` on redirects to another origin, so there is no redirect."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import msgspec
+from litestar import Request, Response, delete, patch, post, route
+from litestar.connection import ASGIConnection
+from litestar.enums import HttpMethod
+from litestar.handlers import HTTPRouteHandler
+
+from live.media.health import Health
+from live.media.node import Scope
+from live.media.offer import LARGEST_OFFER
+from server.kit.problems import Problem, Unavailable
+from server.kit.settings import IceServer, Settings
+from server.rooms.media_node import FRAGMENT, INTERNAL_HEADER, SDP, MediaReport, internal_key
+
+Authorize = Callable[[ASGIConnection[Any, Any, Any, Any], str, Scope], Awaitable[None]]
+"""(connection, room_id, scope): returns when the caller may publish ("whip") or watch ("whep"), else raises a
+Problem."""
+
+_PASSED_ON = ("Content-Type", "ETag", "Retry-After")
+_CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Location, ETag, Link, Accept-Patch",
+}
+_PREFLIGHT = {
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match",
+    "Access-Control-Max-Age": "86400",
+}
+
+
+class MediaUnavailable(Unavailable):
+    slug, title = "media-unavailable", "The video server does not answer; try again"
+
+
+class WrongMediaType(Problem):
+    status, slug, title = 415, "wrong-media-type", "The body has the wrong content type"
+
+
+class MediaGateway:
+    """The web role's line to the media node. `aclose` it when the app ends."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.ice_servers = settings.ice_servers
+        self._client = httpx.AsyncClient(
+            base_url=f"http://{settings.media_http}",
+            headers={INTERNAL_HEADER: internal_key(settings.secret)},
+            timeout=httpx.Timeout(5.0),
+            limits=httpx.Limits(max_connections=64),
+            trust_env=False,
+        )
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: dict[str, str] | None = None,
+        content: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        """Raises MediaUnavailable (503)."""
+        try:
+            return await self._client.request(method, path, params=params, content=content, headers=headers)
+        except httpx.TransportError as error:
+            raise MediaUnavailable(retry_after_s=2) from error
+
+    async def report(self) -> MediaReport:
+        """The node's figures and the health of its rooms. Raises MediaUnavailable."""
+        response = await self.call("GET", "/rooms")
+        if response.status_code != 200:
+            raise MediaUnavailable(retry_after_s=2)
+        return msgspec.json.decode(response.content, type=MediaReport)
+
+    async def health(self, room_id: str) -> Health | None:
+        """None when nobody publishes or watches there. Raises MediaUnavailable."""
+        return (await self.report()).rooms.get(room_id)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+
+def media_routes(authorize: Authorize, gateway: MediaGateway) -> list[HTTPRouteHandler]:
+    """`/whip/{room}` and `/whep/{room}`, and below each its sessions. Every verb is authorized."""
+    return [handler for scope in _SCOPES for handler in _scope_routes(scope, authorize, gateway)]
+
+
+_SCOPES: tuple[Scope, ...] = ("whip", "whep")
+
+
+def _scope_routes(scope: Scope, authorize: Authorize, gateway: MediaGateway) -> list[HTTPRouteHandler]:
+    endpoint, session = f"/{scope}/{{room_id:str}}", f"/{scope}/{{room_id:str}}/{{resource_id:str}}"
+
+    @post(endpoint, name=f"{scope}:create", request_max_body_size=LARGEST_OFFER, tags=["media"])
+    async def create(request: Request[Any, Any, Any], room_id: str) -> Response[bytes]:
+        await authorize(request, room_id, scope)
+        _expect(request, SDP)
+        answer = await gateway.call(
+            "POST", f"/{scope}/{quote(room_id, safe='')}", content=await request.body()
+        )
+        response = _passed_on(answer)
+        if answer.status_code == 201:
+            resource_id = answer.headers["Location"].rpartition("/")[2]
+            response.headers["Location"] = f"/{scope}/{quote(room_id, safe='')}/{resource_id}"
+            response.headers["Accept-Patch"] = FRAGMENT
+            if links := ice_links(gateway.ice_servers):
+                response.headers["Link"] = links
+        return response
+
+    @patch(session, name=f"{scope}:trickle", request_max_body_size=LARGEST_OFFER, tags=["media"])
+    async def trickle(request: Request[Any, Any, Any], room_id: str, resource_id: str) -> Response[bytes]:
+        await authorize(request, room_id, scope)
+        _expect(request, FRAGMENT)
+        if_match = request.headers.get("If-Match")
+        answer = await gateway.call(
+            "PATCH",
+            f"/resource/{quote(resource_id, safe='')}",
+            params={"room": room_id, "scope": scope},
+            content=await request.body(),
+            headers={"If-Match": if_match} if if_match else {},
+        )
+        return _passed_on(answer)
+
+    @delete(session, name=f"{scope}:end", status_code=200, tags=["media"])
+    async def end(request: Request[Any, Any, Any], room_id: str, resource_id: str) -> Response[bytes]:
+        await authorize(request, room_id, scope)
+        path = f"/resource/{quote(resource_id, safe='')}"
+        return _passed_on(await gateway.call("DELETE", path, params={"room": room_id, "scope": scope}))
+
+    @route(endpoint, http_method=[HttpMethod.OPTIONS], name=f"{scope}:options", include_in_schema=False)
+    async def options(room_id: str) -> Response[str]:
+        return _preflight("POST, OPTIONS", {"Accept-Post": SDP})
+
+    @route(
+        session, http_method=[HttpMethod.OPTIONS], name=f"{scope}:session-options", include_in_schema=False
+    )
+    async def session_options(room_id: str, resource_id: str) -> Response[str]:
+        return _preflight("PATCH, DELETE, OPTIONS", {"Accept-Patch": FRAGMENT})
+
+    # Litestar makes an OPTIONS handler of its own for a path whose first handler is another.
+    return [options, session_options, create, trickle, end]
+
+
+def _expect(request: Request[Any, Any, Any], media_type: str) -> None:
+    if request.content_type[0] != media_type:
+        raise WrongMediaType(f"{media_type} is expected")
+
+
+def _passed_on(answer: httpx.Response) -> Response[bytes]:
+    headers = {name: answer.headers[name] for name in _PASSED_ON if name in answer.headers}
+    return Response(
+        answer.content,
+        status_code=answer.status_code,
+        media_type=headers.pop("Content-Type", "text/plain"),
+        headers=headers | _CORS,
+    )
+
+
+def _preflight(methods: str, headers: dict[str, str]) -> Response[str]:
+    allowed = {"Allow": methods, "Access-Control-Allow-Methods": methods}
+    return Response("", media_type="text/plain", headers=_CORS | _PREFLIGHT | allowed | headers)
+
+
+def ice_links(servers: tuple[IceServer, ...]) -> str:
+    """RFC 9725, 4.6: the ICE servers for the client as one Link header."""
+    return ", ".join(_link(server, url) for server in servers for url in server.urls)
+
+
+def _link(server: IceServer, url: str) -> str:
+    parts = [f"<{url}>", 'rel="ice-server"']
+    if server.username is not None:
+        parts.append(f'username="{_quoted(server.username)}"')
+    if server.credential is not None:
+        parts += [f'credential="{_quoted(server.credential)}"', 'credential-type="password"']
+    return "; ".join(parts)
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,0 +1,357 @@
+"""Rooms: made, entered, run. Every change of state locks the room's row and asks `live.room` what may happen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, or_, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from live import room as live_room
+from live.room import Command, PhaseChanged, PinChanged, RoomState
+from server.accounts.models import Account
+from server.attribution import service as attribution
+from server.flash_sales import service as flash_sales
+from server.kit.facts import Fact, record
+from server.kit.ids import uuid7
+from server.kit.paging import PAGE, before
+from server.kit.principal import STORE_STAFF, Principal, Role
+from server.kit.problems import Conflict, Forbidden, NotFound, NotSignedIn
+from server.rooms import shelf
+from server.rooms.facts import ProductPinned, RoomStateChanged
+from server.rooms.models import Room, RoomMark
+from server.rooms.rules import (
+    Audience,
+    Refusal,
+    RoomScope,
+    Viewer,
+    may_enter,
+    may_moderate,
+    may_run,
+    may_see,
+    may_see_figures,
+)
+from server.stores.models import Store
+
+
+class WrongState(Conflict):
+    """`state` is what the room is in; `reason` is `live.room`'s: room-ended, room-not-open, room-not-live, …"""
+
+    slug, title = "wrong-state", "The room's state does not allow this"
+
+
+class InvitedOnly(Forbidden):
+    slug, title = "invited-only", "This room is for invited viewers"
+
+
+class MembersOnly(Forbidden):
+    slug, title = "members-only", "This room is for members; sign in by phone first"
+
+
+_REFUSALS = {
+    Refusal.NOT_SIGNED_IN: NotSignedIn,
+    Refusal.NOT_FOUND: NotFound,
+    Refusal.INVITED_ONLY: InvitedOnly,
+    Refusal.MEMBERS_ONLY: MembersOnly,
+}
+
+
+def scope_of(room: Room) -> RoomScope:
+    return RoomScope(room.brand_id, room.store_id, Audience(room.audience))
+
+
+# Finding one, with the right to
+
+
+async def load(session: AsyncSession, room_id: UUID, *, lock: bool = False) -> Room:
+    """Raises `NotFound`. Locked, no other transaction changes the room until this one ends."""
+    query = select(Room).where(Room.id == room_id)
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    room = (await session.exec(query)).first()
+    if room is None:
+        raise NotFound
+    return room
+
+
+async def to_see(session: AsyncSession, staff: Principal, room_id: UUID, *, lock: bool = False) -> Room:
+    """A room that this member of the staff may look at. Raises `NotFound`."""
+    room = await load(session, room_id, lock=lock)
+    if not may_see(staff, scope_of(room)):
+        raise NotFound
+    return room
+
+
+async def to_run(session: AsyncSession, staff: Principal, room_id: UUID, *, lock: bool = False) -> Room:
+    """Raises `NotFound`, and `Forbidden` for a room that may be seen but not run."""
+    room = await to_see(session, staff, room_id, lock=lock)
+    if not may_run(staff, scope_of(room)):
+        raise Forbidden
+    return room
+
+
+async def to_moderate(session: AsyncSession, staff: Principal, room_id: UUID) -> Room:
+    """Raises `NotFound`, `Forbidden`."""
+    room = await to_see(session, staff, room_id)
+    if not may_moderate(staff, scope_of(room)):
+        raise Forbidden
+    return room
+
+
+async def to_count(session: AsyncSession, staff: Principal, room_id: UUID) -> Room:
+    """A room whose figures may be seen. Raises `NotFound`, `Forbidden`."""
+    room = await to_see(session, staff, room_id)
+    if not may_see_figures(staff, scope_of(room)):
+        raise Forbidden
+    return room
+
+
+async def to_enter(session: AsyncSession, who: Principal | None, room_id: UUID) -> Room:
+    """A room whose audience takes this viewer. Raises `NotFound`, `NotSignedIn`, `InvitedOnly`, `MembersOnly`."""
+    room = await load(session, room_id)
+    if who is not None and who.brand_id != room.brand_id and room.audience == Audience.PUBLIC:
+        who = None
+    if refusal := may_enter(scope_of(room), await _at_the_door(session, room, who)):
+        raise _REFUSALS[refusal]
+    return room
+
+
+async def _at_the_door(session: AsyncSession, room: Room, who: Principal | None) -> Viewer | None:
+    if who is None:
+        return None
+    if who.kind == "staff" or room.audience in (Audience.PUBLIC, Audience.STAFF):
+        return Viewer(who)
+    known = await session.execute(
+        text(
+            """
+            SELECT EXISTS (SELECT 1 FROM member WHERE id = :member_id AND phone IS NOT NULL),
+                   EXISTS (SELECT 1 FROM visit WHERE room_id = :room_id AND member_id = :member_id)
+            """
+        ),
+        {"member_id": who.id, "room_id": room.id},
+    )
+    has_phone, was_here = known.one()
+    invited = was_here or await attribution.was_invited(session, room.id, who.id)
+    return Viewer(who, has_phone=has_phone, invited=invited)
+
+
+# Making and changing one
+
+
+async def create(
+    session: AsyncSession,
+    staff: Principal,
+    *,
+    title: str,
+    audience: Audience,
+    store_id: UUID | None = None,
+    template: UUID | None = None,
+    key: str | None = None,
+    demo: bool = False,
+) -> Room:
+    """A planned room; with a `template`, another room's shelf. The same key gives the same room.
+
+    Store staff make rooms of their own store only. Raises `Forbidden`, `NotFound` (another brand's store or room).
+    """
+    if staff.role in STORE_STAFF and store_id is None:
+        store_id = staff.store_id
+    if not may_run(staff, RoomScope(staff.brand_id, store_id, audience)):
+        raise Forbidden
+    if store_id is not None:
+        store = await session.get(Store, store_id)
+        if store is None or store.brand_id != staff.brand_id:
+            raise NotFound
+    room = Room(
+        id=uuid7(),
+        brand_id=staff.brand_id,
+        store_id=store_id,
+        host_id=staff.id if _hosts(staff) else None,
+        key=f"{staff.id}:{key}" if key else None,
+        title=title,
+        audience=audience.value,
+        demo=demo,
+    )
+    made = await session.execute(
+        insert(Room)
+        .values(**room.model_dump(exclude={"report"}))
+        .on_conflict_do_nothing(index_elements=["brand_id", "key"])
+    )
+    if not made.rowcount:  # type: ignore[attr-defined]
+        first = await session.exec(select(Room).where(Room.brand_id == room.brand_id, Room.key == room.key))
+        return first.one()
+    if template is not None:
+        source = await to_see(session, staff, template)
+        await shelf.copy(session, source.id, room.id)
+    return await load(session, room.id)
+
+
+def _hosts(staff: Principal) -> bool:
+    return staff.role is Role.HOST or staff.role in STORE_STAFF
+
+
+async def change(
+    session: AsyncSession, staff: Principal, room_id: UUID, *, title: str | None, audience: Audience | None
+) -> Room:
+    """Raises `NotFound`, `Forbidden`, `WrongState` (409, an ended room keeps its name)."""
+    room = await to_run(session, staff, room_id, lock=True)
+    if room.state == live_room.Phase.ENDED:
+        raise WrongState(state=room.state, reason="room-ended")
+    if title is not None:
+        room.title = title
+    if audience is not None:
+        room.audience = audience.value
+    await session.flush()
+    return room
+
+
+async def take_the_stage(session: AsyncSession, staff: Principal, room: Room) -> None:
+    """Whoever broadcasts is the host that viewers read of; an operator only where there is none yet."""
+    if room.host_id is None or _hosts(staff):
+        room.host_id = staff.id
+        await session.flush()
+
+
+# Running it
+
+
+async def direct(
+    session: AsyncSession, staff: Principal, room_id: UUID, command: Command, now: datetime
+) -> Room:
+    """Carry out a command. Of two hosts who press the same button at once, one changes the room and both get it as it
+    then is. Raises `NotFound`, `Forbidden`, `WrongState` (409)."""
+    room = await to_run(session, staff, room_id, lock=True)
+    before_it = RoomState(
+        live_room.Phase(room.state),
+        str(room.pinned_id) if room.pinned_id else None,
+        room.started_at,
+        room.ended_at,
+    )
+    try:
+        after_it, happened = live_room.apply(before_it, command, now)
+    except live_room.Refused as refused:
+        raise WrongState(state=refused.phase.value, reason=refused.slug) from refused
+    room.state = after_it.phase.value
+    room.pinned_id = UUID(after_it.pinned) if after_it.pinned else None
+    room.started_at, room.ended_at = after_it.started_at, after_it.ended_at
+    if isinstance(command, live_room.Start):
+        await take_the_stage(session, staff, room)
+    await session.flush()
+    for event in happened:
+        await _remember(session, room, event)
+    if any(isinstance(event, PhaseChanged) and event.phase is live_room.Phase.ENDED for event in happened):
+        await flash_sales.close_all(session, room.id, now)
+    return room
+
+
+async def _remember(session: AsyncSession, room: Room, event: PhaseChanged | PinChanged) -> None:
+    fact: Fact
+    match event:
+        case PhaseChanged(phase, at):
+            mark(session, room.id, "state", phase.value, at)
+            fact = RoomStateChanged(
+                brand_id=room.brand_id,
+                room_id=room.id,
+                store_id=room.store_id,
+                title=room.title,
+                state=phase,
+                changed_at=at,
+            )
+        case PinChanged(product_id, at):
+            card = await shelf.card(session, room, UUID(product_id)) if product_id else None
+            if card:
+                mark(session, room.id, "pin", card.title, at)
+            fact = ProductPinned(
+                brand_id=room.brand_id, room_id=room.id, card=msgspec.to_builtins(card) if card else None
+            )
+    await session.flush()
+    await record(session, fact)
+
+
+def mark(session: AsyncSession, room_id: UUID, kind: str, label: str, at: datetime) -> None:
+    """Mark a moment on the room's curve. `kind`: state, pin, sale_opened, sale_closed."""
+    session.add(RoomMark(room_id=room_id, kind=kind, label=label[:100], at=at))
+
+
+async def pin(
+    session: AsyncSession, staff: Principal, room_id: UUID, product_id: UUID | None, now: datetime
+) -> Room:
+    """Raises `NotFound` (also for a product that does not stand on the shelf), `Forbidden`, `WrongState` (409)."""
+    if product_id is None:
+        return await direct(session, staff, room_id, live_room.Unpin(), now)
+    await shelf.must_hold(session, room_id, product_id)
+    return await direct(session, staff, room_id, live_room.Pin(str(product_id)), now)
+
+
+# Looking at them
+
+
+async def listing(
+    session: AsyncSession,
+    staff: Principal,
+    *,
+    states: Sequence[str] = (),
+    store_id: UUID | None = None,
+    cursor: str | None = None,
+) -> Sequence[tuple[Room, str | None, str | None]]:
+    """(room, store's name, host's name), newest first; one more than a page."""
+    query = (
+        select(Room, col(Store.name), col(Account.name))
+        .join(Store, col(Store.id) == col(Room.store_id), isouter=True)
+        .join(Account, col(Account.id) == col(Room.host_id), isouter=True)
+        .where(Room.brand_id == staff.brand_id)
+        .order_by(col(Room.id).desc())
+        .limit(PAGE + 1)
+    )
+    if staff.role in STORE_STAFF:
+        query = query.where(or_(col(Room.store_id).is_(None), col(Room.store_id) == staff.store_id))
+    if states:
+        query = query.where(col(Room.state).in_(states))
+    if store_id is not None:
+        query = query.where(Room.store_id == store_id)
+    if last := before(cursor):
+        query = query.where(col(Room.id) < last)
+    rows: Any = await session.exec(query)
+    return [tuple(row) for row in rows.all()]
+
+
+# The shelf
+
+
+async def put_on_shelf(
+    session: AsyncSession, staff: Principal, room_id: UUID, product_id: UUID
+) -> list[shelf.Card]:
+    """Raises `NotFound`, `Forbidden`, `WrongState`, `ShelfFull` (409)."""
+    return await shelf.add(session, await _to_furnish(session, staff, room_id), product_id)
+
+
+async def arrange_shelf(
+    session: AsyncSession, staff: Principal, room_id: UUID, product_ids: Sequence[UUID], now: datetime
+) -> list[shelf.Card]:
+    """Raises `NotFound`, `Forbidden`, `WrongState`, `ShelfFull` (409), `Invalid`."""
+    room = await _to_furnish(session, staff, room_id)
+    if room.pinned_id and room.pinned_id not in product_ids:
+        await direct(session, staff, room_id, live_room.Unpin(), now)
+    return await shelf.arrange(session, room, product_ids)
+
+
+async def take_off_shelf(
+    session: AsyncSession, staff: Principal, room_id: UUID, product_id: UUID, now: datetime
+) -> list[shelf.Card]:
+    """What was pinned is unpinned with it. Raises `NotFound`, `Forbidden`, `WrongState`."""
+    room = await _to_furnish(session, staff, room_id)
+    if room.pinned_id == product_id:
+        await direct(session, staff, room_id, live_room.Unpin(), now)
+    return await shelf.remove(session, room, product_id)
+
+
+async def _to_furnish(session: AsyncSession, staff: Principal, room_id: UUID) -> Room:
+    room = await to_run(session, staff, room_id, lock=True)
+    if room.state == live_room.Phase.ENDED:
+        raise WrongState(state=room.state, reason="room-ended")
+    return room

@@ -1,0 +1,197 @@
+"""A room's shelf: up to 200 products in order, shown as cards with what can be had of each now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from server.kit.facts import record
+from server.kit.problems import Conflict, Invalid, NotFound
+from server.rooms.facts import ShelfChanged
+from server.rooms.models import Room
+from server.rooms.rules import SHELF_SIZE
+from server.stock import service as stock
+from server.stock.rules import Pool
+
+
+class ShelfFull(Conflict):
+    """`size` is how many products a shelf holds."""
+
+    slug, title = "shelf-full", "The shelf is full"
+
+
+class CardSku(msgspec.Struct):
+    sku_id: UUID
+    title: str
+    price_minor: int
+    free: int
+
+
+class Card(msgspec.Struct):
+    """`price_minor` is the cheapest variant's, `was_minor` its struck-out price. `image` is a path of this site."""
+
+    product_id: UUID
+    title: str
+    image: str | None
+    price_minor: int
+    was_minor: int | None
+    skus: list[CardSku]
+    position: int
+
+
+_CARDS = text(
+    """
+    SELECT p.id, p.title, p.image, i.position,
+           array_agg(k.id ORDER BY k.position, k.id) AS sku_ids,
+           array_agg(k.title ORDER BY k.position, k.id) AS sku_titles,
+           array_agg(k.price_minor ORDER BY k.position, k.id) AS prices,
+           array_agg(k.was_minor ORDER BY k.position, k.id) AS was
+    FROM shelf_item i JOIN product p ON p.id = i.product_id JOIN sku k ON k.product_id = p.id
+    WHERE i.room_id = :room_id AND (CAST(:product_id AS uuid) IS NULL OR p.id = :product_id)
+    GROUP BY p.id, i.position ORDER BY i.position, p.id
+    """
+)
+
+
+def image_path(sha256: str | None) -> str | None:
+    return f"/images/{sha256}.webp" if sha256 else None
+
+
+async def cards(session: AsyncSession, room: Room, product_id: UUID | None = None) -> list[Card]:
+    """The shelf in order (two queries), or one product of it. `free` is what this room can sell: headquarters' units
+    and, in a store's own room, that store's."""
+    rows = (await session.execute(_CARDS, {"room_id": room.id, "product_id": product_id})).all()
+    if not rows:
+        return []
+    pools = [(Pool.HEADQUARTERS, room.brand_id)]
+    if room.store_id:
+        pools.append((Pool.STORE, room.store_id))
+    free = await stock.free(session, [sku for row in rows for sku in row.sku_ids], pools)
+    return [_card(row, free) for row in rows]
+
+
+def _card(row: Any, free: dict[UUID, int]) -> Card:
+    price_minor, cheapest = min((price, index) for index, price in enumerate(row.prices))
+    variants = zip(row.sku_ids, row.sku_titles, row.prices, strict=True)
+    return Card(
+        product_id=row.id,
+        title=row.title,
+        image=image_path(row.image),
+        price_minor=price_minor,
+        was_minor=row.was[cheapest],
+        skus=[CardSku(sku_id, title, price, free[sku_id]) for sku_id, title, price in variants],
+        position=row.position,
+    )
+
+
+async def card(session: AsyncSession, room: Room, product_id: UUID) -> Card | None:
+    found = await cards(session, room, product_id)
+    return found[0] if found else None
+
+
+async def must_hold(session: AsyncSession, room_id: UUID, product_id: UUID) -> None:
+    """Raises `NotFound` for a product that does not stand on the shelf."""
+    found = await session.execute(
+        text("SELECT 1 FROM shelf_item WHERE room_id = :room_id AND product_id = :product_id"),
+        {"room_id": room_id, "product_id": product_id},
+    )
+    if found.first() is None:
+        raise NotFound
+
+
+async def add(session: AsyncSession, room: Room, product_id: UUID) -> list[Card]:
+    """Put a product last; one that stands there already stays where it is. The room's row is locked by the caller.
+
+    Raises `NotFound` (another brand's product), `ShelfFull` (409).
+    """
+    await _must_be_ours(session, room.brand_id, [product_id])
+    added = await session.execute(
+        text(
+            """
+            INSERT INTO shelf_item (room_id, product_id, position)
+            SELECT :room_id, :product_id, coalesce(max(position), 0) + 1
+            FROM shelf_item WHERE room_id = :room_id HAVING count(*) < :size
+            ON CONFLICT DO NOTHING RETURNING position
+            """
+        ),
+        {"room_id": room.id, "product_id": product_id, "size": SHELF_SIZE},
+    )
+    shelf = await cards(session, room)
+    if added.first() is not None:
+        await _tell(session, room, shelf)
+    elif all(card.product_id != product_id for card in shelf):
+        raise ShelfFull(size=SHELF_SIZE)
+    return shelf
+
+
+async def arrange(session: AsyncSession, room: Room, product_ids: Sequence[UUID]) -> list[Card]:
+    """The shelf is these products in this order. Raises `NotFound`, `ShelfFull` (409), `Invalid` (422, one twice)."""
+    if len(product_ids) > SHELF_SIZE:
+        raise ShelfFull(size=SHELF_SIZE)
+    if len(set(product_ids)) < len(product_ids):
+        raise Invalid(errors=[{"field": "product_ids", "message": "each product once"}])
+    await _must_be_ours(session, room.brand_id, product_ids)
+    await session.execute(text("DELETE FROM shelf_item WHERE room_id = :room_id"), {"room_id": room.id})
+    await session.execute(
+        text(
+            """
+            INSERT INTO shelf_item (room_id, product_id, position)
+            SELECT :room_id, product_id, position
+            FROM unnest(CAST(:products AS uuid[])) WITH ORDINALITY AS p(product_id, position)
+            """
+        ),
+        {"room_id": room.id, "products": list(product_ids)},
+    )
+    shelf = await cards(session, room)
+    await _tell(session, room, shelf)
+    return shelf
+
+
+async def remove(session: AsyncSession, room: Room, product_id: UUID) -> list[Card]:
+    """Raises `NotFound`."""
+    await must_hold(session, room.id, product_id)
+    await session.execute(
+        text("DELETE FROM shelf_item WHERE room_id = :room_id AND product_id = :product_id"),
+        {"room_id": room.id, "product_id": product_id},
+    )
+    shelf = await cards(session, room)
+    await _tell(session, room, shelf)
+    return shelf
+
+
+async def copy(session: AsyncSession, source_id: UUID, room_id: UUID) -> None:
+    """A new room's shelf as another room has it; nothing is told, since nobody is there."""
+    await session.execute(
+        text(
+            """
+            INSERT INTO shelf_item (room_id, product_id, position)
+            SELECT :room_id, product_id, position FROM shelf_item WHERE room_id = :source_id
+            """
+        ),
+        {"room_id": room_id, "source_id": source_id},
+    )
+
+
+async def _must_be_ours(session: AsyncSession, brand_id: UUID, product_ids: Sequence[UUID]) -> None:
+    """Raises `NotFound` for a product of another brand, or one without a variant that could be sold."""
+    ours = await session.execute(
+        text(
+            """
+            SELECT count(*) FROM product p WHERE brand_id = :brand_id AND id = ANY(CAST(:ids AS uuid[]))
+              AND EXISTS (SELECT 1 FROM sku k WHERE k.product_id = p.id)
+            """
+        ),
+        {"brand_id": brand_id, "ids": list(product_ids)},
+    )
+    if ours.scalar_one() < len(set(product_ids)):
+        raise NotFound
+
+
+async def _tell(session: AsyncSession, room: Room, shelf: Sequence[Card]) -> None:
+    fact = ShelfChanged(brand_id=room.brand_id, room_id=room.id, shelf=msgspec.to_builtins(shelf))
+    await record(session, fact)

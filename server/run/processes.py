@@ -1,0 +1,71 @@
+"""Child processes that can't outlive the one that started them.
+
+On Linux the kernel signals a child when its parent dies (`prctl(PR_SET_PDEATHSIG)`, prctl(2)): it must be asked
+for after the change of user, and by the parent's main thread, since it is that thread's death which counts.
+Elsewhere `server.run.watchdog` holds the other end of a pipe and does the same.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from server.run.folders import Account
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+HAS_PARENT_DEATH_SIGNAL = _libc is not None
+
+
+def spawn_options(death_signal: signal.Signals, account: Account | None = None) -> dict[str, Any]:
+    """Keyword arguments for `subprocess.Popen` or `asyncio.create_subprocess_exec`.
+
+    The child gets a session of its own, so that Ctrl-C reaches the parent alone, which then stops it in order.
+    """
+    options: dict[str, Any] = {"start_new_session": True, "stdin": subprocess.DEVNULL}
+    if account is not None:
+        options |= {"user": account.uid, "group": account.gid, "extra_groups": []}
+    if HAS_PARENT_DEATH_SIGNAL:
+        options["preexec_fn"] = _die_with(os.getpid(), death_signal)
+    return options
+
+
+def _die_with(parent: int, death_signal: signal.Signals) -> Callable[[], None]:
+    def in_the_child() -> None:
+        assert _libc is not None
+        _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+        if os.getppid() != parent:  # it died before the call
+            os._exit(1)
+
+    return in_the_child
+
+
+def command_line(pid: int) -> str:
+    """The command line of a running process, or "" when there is none that can be seen."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        return ""
+    done = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, check=False)
+    return done.stdout.decode(errors="replace").strip()
+
+
+def end(pid: int, command_part: str, *signals: signal.Signals, patience: float) -> None:
+    """Send `signals` in turn, `patience` seconds apart, until no process `pid` runs `command_part`."""
+    for number in signals:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            if command_part not in command_line(pid):
+                return
+            time.sleep(0.02)

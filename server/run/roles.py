@@ -1,0 +1,153 @@
+"""The processes behind `showfloor web | media | worker`: each one event loop, ended in order by SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+from collections.abc import Awaitable, Callable
+from importlib.util import find_spec
+from types import FrameType
+from typing import Any
+
+import uvicorn
+import uvloop
+
+from server.kit.logs import get_logger
+from server.kit.settings import Settings, split_address
+
+GRACE = 2  # seconds for requests under way
+HARD_LIMIT = 4.0  # seconds from SIGTERM to the end of the process, whatever still runs
+WS_MAX_SIZE = 16 << 10  # bytes of one frame from a client
+ROOM_PROTOCOL = "server.rooms.transport:RoomWebSocketProtocol"
+
+log = get_logger("showfloor")
+
+
+def serve_web(
+    settings: Settings,
+    *,
+    listen_fd: int | None = None,
+    ready_fd: int | None = None,
+    tls: tuple[str, str] | None = None,
+) -> None:
+    """`tls` is (certificate chain, key), as files. `listen_fd` is a listening socket, shared with other processes."""
+    from server.app import create_app
+
+    certificate, key = tls or (None, None)
+    _serve(
+        lambda: create_app(settings),
+        address=(settings.host, settings.port),
+        listen_fd=listen_fd,
+        ready_fd=ready_fd,
+        ws=_room_protocol(),
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+    )
+
+
+def serve_media(settings: Settings, *, listen_fd: int | None = None, ready_fd: int | None = None) -> None:
+    from server.rooms.media_node import create_media_app
+
+    _serve(
+        lambda: create_media_app(settings),
+        address=split_address(settings.media_http),
+        listen_fd=listen_fd,
+        ready_fd=ready_fd,
+        ws="none",
+    )
+
+
+def run_until_stopped(
+    work: Callable[[Settings, asyncio.Event], Awaitable[None]],
+    settings: Settings,
+    *,
+    ready_fd: int | None = None,
+) -> None:
+    """Runs `work(settings, stop)`; SIGTERM and SIGINT set `stop`. Its failure is the process's."""
+
+    async def main() -> None:
+        stop = asyncio.Event()
+
+        def ask_to_stop() -> None:
+            stop.set()
+            _end_at_the_latest()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, ask_to_stop)
+        say_ready(ready_fd)
+        await work(settings, stop)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
+
+
+def say_ready(descriptor: int | None) -> None:
+    """To whoever started this process and holds the other end of the pipe."""
+    if descriptor is not None:
+        os.write(descriptor, b"1")
+        os.close(descriptor)
+
+
+def _serve(
+    create: Callable[[], Any],
+    *,
+    address: tuple[str, int],
+    listen_fd: int | None,
+    ready_fd: int | None,
+    **options: Any,
+) -> None:
+    host, port = address
+    config = uvicorn.Config(
+        create,
+        factory=True,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        ws_max_size=WS_MAX_SIZE,
+        ws_per_message_deflate=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        timeout_keep_alive=75,  # longer than a reverse proxy's, so that it is the proxy which closes
+        timeout_graceful_shutdown=GRACE,
+        **options,
+    )
+    sockets = None if listen_fd is None else [socket.socket(fileno=listen_fd)]
+    _Server(config, ready_fd).run(sockets=sockets)
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, ready_fd: int | None) -> None:
+        super().__init__(config)
+        self._ready_fd = ready_fd
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            addresses = [listener.getsockname() for server in self.servers for listener in server.sockets]
+            log.info("serving", addresses=[f"{address[0]}:{address[1]}" for address in addresses])
+            say_ready(self._ready_fd)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        _end_at_the_latest()
+        super().handle_exit(sig, frame)
+
+
+def _end_at_the_latest() -> None:
+    def give_up() -> None:
+        log.error("did not stop in time", seconds=HARD_LIMIT)
+        os._exit(1)
+
+    timer = threading.Timer(HARD_LIMIT, give_up)
+    timer.daemon = True
+    timer.start()
+
+
+def _room_protocol() -> str:
+    """The room's own WebSocket protocol class: frames once encoded are written to the transport as they are."""
+    return ROOM_PROTOCOL if find_spec(ROOM_PROTOCOL.partition(":")[0]) else "websockets-sansio"

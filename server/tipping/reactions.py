@@ -1,0 +1,43 @@
+"""Who hears of a tip, and what tipping does about others' facts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from live.events import RoomEvent, member_topic, room_topic
+from server.kit.facts import announces, in_transaction
+from server.members.facts import MembersMerged
+from server.tipping import service
+from server.tipping.facts import TipGiven
+
+
+@announces(TipGiven)
+def tell_tip(fact: TipGiven) -> Sequence[RoomEvent]:
+    return (
+        RoomEvent(
+            topic=room_topic(fact.room_id),
+            kind="tip.given",
+            data={
+                "tip_id": str(fact.tip_id),
+                "name": fact.name,
+                "gift": msgspec.to_builtins(fact.gift),
+                "quantity": fact.quantity,
+                "amount_minor": fact.amount_minor,
+            },
+            id=str(fact.fact_id),
+        ),
+        RoomEvent(
+            topic=member_topic(fact.member_id),
+            kind="wallet.changed",
+            data={"balance_minor": fact.balance_minor},
+            id=str(fact.fact_id),
+        ),
+    )
+
+
+@in_transaction(MembersMerged)
+async def move_guest_tips(session: AsyncSession, fact: MembersMerged) -> None:
+    await service.merge(session, fact.guest_id, fact.member_id)

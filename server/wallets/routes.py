@@ -1,0 +1,64 @@
+"""A member's own wallet."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from litestar import get, post
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from server.kit.principal import Principal
+from server.kit.settings import Settings
+from server.payments import service as payments
+from server.wallets import service
+
+MAX_TOP_UP_MINOR = 50_000_00
+
+
+class WalletPage(msgspec.Struct):
+    """`entries`: the newest 50, money in above zero."""
+
+    balance_minor: int
+    entries: list[service.Line]
+
+
+class TopUp(msgspec.Struct, forbid_unknown_fields=True):
+    """`room_id` is where the cashier sends the viewer back to. Without a `provider`, the first one offered."""
+
+    amount_minor: Annotated[int, msgspec.Meta(ge=1, le=MAX_TOP_UP_MINOR)]
+    provider: Annotated[str, msgspec.Meta(min_length=1, max_length=40)] | None = None
+    room_id: UUID | None = None
+
+
+class TopUpStarted(msgspec.Struct):
+    payment_id: UUID
+    cashier_url: str
+
+
+@get("/api/wallet", tags=["wallet"])
+async def show_wallet(member: Principal, session: AsyncSession) -> WalletPage:
+    """The caller's balance and newest bookings."""
+    return WalletPage(
+        balance_minor=await service.balance(session, member.brand_id, member.id),
+        entries=await service.statement(session, member.brand_id, member.id),
+    )
+
+
+@post("/api/wallet/top-ups", tags=["wallet"])
+async def top_up(data: TopUp, member: Principal, session: AsyncSession, settings: Settings) -> TopUpStarted:
+    """A payment at the cashier; the wallet grows when the provider says that it was paid."""
+    payment = await service.start_top_up(
+        session,
+        settings,
+        brand_id=member.brand_id,
+        member_id=member.id,
+        amount_minor=data.amount_minor,
+        provider=data.provider or next(iter(payments.providers(settings)), "none"),
+        return_url=f"{settings.base_url}/live/{data.room_id}" if data.room_id else f"{settings.base_url}/",
+    )
+    return TopUpStarted(payment.id, payments.cashier_url(settings, payment))
+
+
+ROUTES = [show_wallet, top_up]

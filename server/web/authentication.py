@@ -1,0 +1,80 @@
+"""Who is calling, for HTTP and WebSocket alike: `scope["user"]` becomes a `Principal` or `None`.
+
+Members send `Authorization: Bearer` (a signed token); staff a Bearer or the HttpOnly cookie. A cookie comes along with
+requests that other sites cause, so a request that rides on it and changes something must come from this origin (as Go's
+CrossOriginProtection does it: `Sec-Fetch-Site`, else `Origin`), and so must a WebSocket handshake.
+"""
+
+from __future__ import annotations
+
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs, urlsplit
+
+from litestar.datastructures import Headers
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from server.accounts import service as accounts
+from server.kit.clock import Clock
+from server.kit.database import Database
+from server.kit.principal import Principal
+from server.kit.problems import CrossOrigin
+from server.kit.settings import Settings
+from server.members import service as members
+
+COOKIE = "showfloor_staff"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+PUBLIC_FILES = ("/assets/", "/images/", "/health/")
+
+
+class Authentication(ASGIMiddleware):
+    def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._host = urlsplit(settings.base_url).netloc
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        scope["user"], scope["auth"] = None, None
+        if not scope["path"].startswith(PUBLIC_FILES):
+            headers = Headers.from_scope(scope)
+            token, by_cookie = _token(scope, headers)
+            is_socket = scope["type"] == "websocket"
+            if is_socket and headers.get("origin") and not self._same_origin(headers):
+                raise CrossOrigin
+            if token:
+                scope["user"] = await self._principal(token)
+                unsafe = scope["type"] == "http" and scope["method"] not in SAFE
+                if by_cookie and unsafe and not self._same_origin(headers):
+                    raise CrossOrigin
+        await next_app(scope, receive, send)
+
+    async def _principal(self, token: str) -> Principal | None:
+        if token.count(".") == 2:
+            return await members.authenticate(self._database, token, self._clock())
+        async with self._database.transaction() as session:
+            return await accounts.authenticate(session, token, self._clock())
+
+    def _same_origin(self, headers: Headers) -> bool:
+        """Not a browser (no such header), or this site itself."""
+        if (site := headers.get("sec-fetch-site")) is not None and site in {"same-origin", "none"}:
+            return True
+        origin = headers.get("origin")
+        if origin is None:
+            return site is None
+        return urlsplit(origin).netloc in {headers.get("host"), self._host}
+
+
+def _token(scope: Scope, headers: Headers) -> tuple[str, bool]:
+    """(token, whether a cookie brought it)."""
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and value:
+        return value.strip(), False
+    if scope["type"] == "websocket":
+        query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+        if query.get("token"):
+            return query["token"][0], False
+    try:
+        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        cookie = None
+    return (cookie.value, True) if cookie else ("", False)

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import asyncpg
+import pytest
+import redis
+
+from server.run.embedded import EmbeddedServers
+from tests.run.showfloor_process import ShowfloorProcess, is_alive, sessions_of, until
+
+Start = Callable[..., ShowfloorProcess]
+
+
+@pytest.fixture(scope="module")
+def start(short_folder: Callable[[], Path]) -> Iterator[Start]:
+    """Starts a system; on a folder of its own, or again on one that is given."""
+    with ExitStack() as running:
+
+        def begin(*options: str, data: Path | None = None) -> ShowfloorProcess:
+            started = ShowfloorProcess(data or short_folder() / "data", *options)
+            running.callback(started.stop)
+            return started
+
+        yield begin
+
+
+@pytest.fixture(scope="module")
+def system(start: Start) -> ShowfloorProcess:
+    system = start()
+    system.await_ready()
+    return system
+
+
+def test_it_is_ready_when_it_says_so(system: ShowfloorProcess) -> None:
+    assert system.status_of("/health/ready") == 200
+    assert {child.state for child in system.state().processes.values()} == {"ready"}
+
+
+def test_owner_gets_a_link_for_the_first_log_in(system: ShowfloorProcess) -> None:
+    assert system.process.stdout
+    printed = iter(system.process.stdout.readline, "")
+    assert any(f"{system.base_url}/setup/" in line for line in printed)
+
+
+@pytest.mark.parametrize("name", ["web", "media", "worker", "valkey", "postgres"])
+def test_what_dies_is_started_again(system: ShowfloorProcess, name: str) -> None:
+    system.kill_child(name)
+    assert system.state().processes[name].restarts == 1
+    until(lambda: system.status_of("/health/ready") == 200)
+
+
+def test_second_start_on_the_same_folder_says_who_has_it(system: ShowfloorProcess) -> None:
+    second = subprocess.run(
+        [sys.executable, "-m", "server.cli", "run", "--data", str(system.data), "--port", "0"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert f"in use by process {system.process.pid} at {system.base_url}" in second.stderr
+
+
+def test_taken_port_is_named(system: ShowfloorProcess, start: Start, tmp_path: Path) -> None:
+    taken = system.base_url.rpartition(":")[2]
+    second = start("--port", taken, data=tmp_path / "data")
+    assert second.process.wait() == 1
+    log = (tmp_path / "data.log").read_text()
+    assert f"127.0.0.1:{taken} can't be used" in log
+    assert "--port" in log
+
+
+def test_two_systems_live_side_by_side_and_sigterm_ends_each_in_time(
+    system: ShowfloorProcess, start: Start
+) -> None:
+    other = start()
+    assert other.await_ready() != system.base_url
+    children = set(other.pids().values())
+    assert other.stop(signal.SIGTERM) <= 5
+    assert other.process.returncode == 0
+    assert not sessions_of(children)
+    assert system.status_of("/health/ready") == 200
+
+
+async def test_killed_supervisor_leaves_no_orphan_and_its_folder_starts_again_with_what_it_held(
+    start: Start,
+) -> None:
+    first = start()
+    first.await_ready()
+    servers = EmbeddedServers(first.data)
+    connection = await asyncpg.connect(servers.database_url)
+    await connection.execute("CREATE TABLE kept AS SELECT 42 AS number")
+    with redis.from_url(servers.redis_url) as client:
+        client.set("kept", 42)
+        client.execute_command("WAITAOF", 1, 0, 5000)
+    children = first.pids()
+
+    os.kill(first.process.pid, signal.SIGKILL)
+    first.process.wait()
+    again = start(data=first.data)
+    again.await_ready()
+
+    until(lambda: not any(is_alive(pid) for pid in children.values()), seconds=10)
+    until(lambda: not sessions_of(set(children.values())), seconds=10)
+    connection = await asyncpg.connect(servers.database_url)
+    assert await connection.fetchval("SELECT number FROM kept") == 42
+    await connection.close()
+    with redis.from_url(servers.redis_url) as client:
+        assert client.get("kept") == b"42"
+
+
+def test_ctrl_c_before_it_is_ready_leaves_nothing(start: Start) -> None:
+    system = start()
+    until(lambda: "postgres" in (_pids(system)))
+    children = set(_pids(system).values())
+    assert system.stop(signal.SIGINT) <= 5
+    assert not sessions_of(children)
+
+
+def _pids(system: ShowfloorProcess) -> dict[str, int]:
+    return system.pids() if (system.data / "supervisor.json").exists() else {}
