@@ -1,0 +1,83 @@
+"""The worker role: what was committed goes on, what is over ends, whatever a web process forgot.
+
+Any number of workers may run: the relay elects one leader, the sweepers skip what another holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+import httpx
+import structlog
+
+import server.reactions  # noqa: F401
+from live.broker import BrokerUnavailable
+from live.broker.redis import RedisBroker
+from live.presence import Presence
+from server.dashboards.recorder import record_minutes
+from server.flash_sales import reactions as flash_sales
+from server.flash_sales.watch import SaleWatch
+from server.kit.clock import Clock, utc_now
+from server.kit.database import Database
+from server.kit.ids import uuid7
+from server.kit.outbox import Relay
+from server.kit.redis import connect
+from server.kit.settings import Settings
+from server.members import service as members
+from server.orders import service as orders
+from server.payments import reactions as payments
+from server.rooms.media_watch import watch_media
+
+log = structlog.get_logger()
+
+SWEEP_S = 0.5
+FORGET_S = 3600.0
+
+
+async def work(settings: Settings, stop: asyncio.Event, clock: Clock = utc_now) -> None:
+    """Run until `stop` is set; each loop goes on after an error of its own."""
+    database = Database(settings.database_url)
+    redis = connect(settings.redis_url)
+    broker = RedisBroker(settings.redis_url)
+    presence = Presence(settings.redis_url, str(uuid7()))
+    # The local CA of `--lan` is not known to this client, which only talks to the web role of its own machine.
+    own = httpx.AsyncClient(base_url=settings.internal_url, timeout=5.0, verify=False)  # noqa: S501
+    payments.register(settings, own)
+    flash_sales.register(redis)
+    relay = Relay(database, broker.append, members.remember)
+    watch = SaleWatch(database, redis, broker.append, clock)
+
+    async def expire() -> None:
+        more = True
+        while more:
+            async with database.transaction() as session:
+                more = await orders.expire_due(session, clock()) > 0
+
+    try:
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(relay.run(stop))
+            loops.create_task(watch.run(stop))
+            loops.create_task(_every(SWEEP_S, expire, stop))
+            loops.create_task(_every(FORGET_S, relay.forget, stop))
+            loops.create_task(record_minutes(database, presence, stop))
+            loops.create_task(watch_media(settings, database, broker, stop))
+    finally:
+        await own.aclose()
+        await presence.stop()
+        await broker.aclose()
+        await redis.aclose()
+        await database.close()
+
+
+async def _every(seconds: float, act: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        try:
+            await act()
+        except BrokerUnavailable:
+            log.warning("the broker is away", act=act.__name__)
+        except Exception:
+            log.exception("a sweep failed", act=act.__name__)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), seconds)
