@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import ipaddress
 import time
@@ -29,6 +30,8 @@ class Limiter:
         self._monotonic = monotonic
         self._own = _OwnCounts(monotonic)
         self._away_until = 0.0
+        # A crowd waits here instead of opening a connection each.
+        self._lanes = asyncio.Semaphore(32)
 
     async def take(self, what: str, who: str, limit: int, window_s: int) -> None:
         """Count one try. Raises `TooMany` (429, with `retry_after_s`) beyond `limit` tries in `window_s`."""
@@ -45,7 +48,8 @@ class Limiter:
         key = f"limit:{what}:{hashlib.blake2b(who.encode(), digest_size=16).hexdigest()}"
         if self._monotonic() >= self._away_until:
             try:
-                return int(await _COUNT(self._client, [key], [limit, window_s * 1000, step]))
+                async with self._lanes:
+                    return int(await _COUNT(self._client, [key], [limit, window_s * 1000, step]))
             except GateDown:
                 self._away_until = self._monotonic() + self.AWAY_S
         return self._own.step(key, limit, window_s, step)

@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.attribution import credits
 from server.attribution.credits import CreditView
+from server.attribution.queries import PAST_ALL
 from server.attribution.rules import Figures, GuideName, StoreName, ranking, tags
 from server.kit.paging import PAGE, Page, before, page
 from server.kit.principal import STORE_STAFF, Principal, Role
@@ -132,9 +133,7 @@ async def store_board(session: AsyncSession, store: StoreName, room_id: UUID | N
     guides = {GuideName(row.id, row.name): figures.get(row.id, Figures()) for row in rows}
     return Board(
         store=store,
-        guides=[
-            GuideLine(rank=row.rank, guide=row.guide, **_fields(row.figures)) for row in ranking(guides)
-        ],
+        guides=[GuideLine(rank=row.rank, guide=row.guide, **_fields(row.figures)) for row in ranking(guides)],
         unguided=FiguresView(**_fields(figures.get(None, Figures()))),
         totals=FiguresView(**_fields(sum(figures.values(), Figures()))),
     )
@@ -162,11 +161,11 @@ async def arrivals(
             CROSS JOIN LATERAL (
                 SELECT count(*) AS visits FROM visit x
                 WHERE x.member_id = v.member_id AND x.entered_at < v.entered_at) e
-            WHERE v.{whose} = :owner_id AND (CAST(:before AS uuid) IS NULL OR v.id < :before)
+            WHERE v.{whose} = :owner_id AND v.id < :before
             ORDER BY v.id DESC LIMIT {PAGE + 1}
             """  # noqa: S608  a column named by this package
         ),
-        {"owner_id": owner_id, "before": before(cursor)},
+        {"owner_id": owner_id, "before": before(cursor) or PAST_ALL},
     )
     found = [
         ArrivalView(

@@ -191,13 +191,10 @@ async def of_guide(session: AsyncSession, guide_id: UUID, cursor: str | None = N
     return await _page(session, "c.guide_id = :id", guide_id, cursor)
 
 
-async def _page(
-    session: AsyncSession, condition: str, whose: UUID, cursor: str | None
-) -> Page[CreditView]:
+async def _page(session: AsyncSession, condition: str, whose: UUID, cursor: str | None) -> Page[CreditView]:
     found = await _load(
         session,
-        f"WHERE {condition} AND (CAST(:before AS uuid) IS NULL OR c.id < :before) "
-        f"ORDER BY c.id DESC LIMIT {PAGE + 1}",
-        {"id": whose, "before": before(cursor)},
+        f"WHERE {condition} AND c.id < :before ORDER BY c.id DESC LIMIT {PAGE + 1}",
+        {"id": whose, "before": before(cursor) or queries.PAST_ALL},
     )
     return page(found, lambda view: view, lambda view: view.credit_id)

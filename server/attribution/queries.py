@@ -21,6 +21,9 @@ from server.kit.problems import NotFound
 MAX_CHAIN = 1_000
 RECENT_TOUCHES = 50
 
+PAST_ALL = UUID(int=2**128 - 1)
+"""A cursor before the newest row: `id < cursor` stays an index condition on the first page too."""
+
 _LINK_COLUMNS = """
     l.id AS link_id, l.code, l.channel, l.brand_id, l.room_id, l.store_id, s.name AS store_name, l.guide_id,
     g.name AS guide_name, i.id AS inviter_id, i.name AS inviter_name
@@ -37,7 +40,7 @@ class RoomSeen(msgspec.Struct, frozen=True):
     room_id: UUID
     brand_id: UUID
     store_id: UUID | None
-    title: str
+    audience: str
 
 
 class Viewer(msgspec.Struct, frozen=True):
@@ -97,9 +100,7 @@ async def touches(
         ),
         {"member_id": member_id, "since": since, "until": until},
     )
-    return [
-        Touched(touch_id=row.touch_id, at=row.at, refused=row.refused, link=_link(row)) for row in rows
-    ]
+    return [Touched(touch_id=row.touch_id, at=row.at, refused=row.refused, link=_link(row)) for row in rows]
 
 
 _VIEWER = text(
@@ -129,7 +130,7 @@ async def room(session: AsyncSession, brand_id: UUID, room_id: UUID) -> RoomSeen
     """Raises `NotFound`, also for another brand's room."""
     row = (
         await session.execute(
-            text("SELECT id, brand_id, store_id, title FROM room WHERE id = :id AND brand_id = :brand_id"),
+            text("SELECT id, brand_id, store_id, audience FROM room WHERE id = :id AND brand_id = :brand_id"),
             {"id": room_id, "brand_id": brand_id},
         )
     ).first()

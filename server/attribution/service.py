@@ -57,11 +57,12 @@ async def invite(
     """The code of the inviter's own link into a room; the same one for the same channel.
 
     A guide's or manager's link stands for them and their store. A member's is a re-share: its parent is the link that
-    carries the member in that room, whose guide and store it keeps. Raises `NotFound`, `Forbidden` (403).
+    carries the member in that room, whose guide and store it keeps; where not everybody may enter, only who was in
+    invites others. Raises `NotFound`, `Forbidden` (403).
     """
     room = await queries.room(session, inviter.brand_id, room_id)
     if inviter.kind == "member":
-        carried = await _carrier_of(session, inviter.brand_id, inviter.id, room, now)
+        carried = await _carrier_of(session, inviter.id, room, now)
         link = InvitationLink(
             brand_id=inviter.brand_id,
             code="",
@@ -117,12 +118,14 @@ async def _keep(session: AsyncSession, secret: str, link: InvitationLink) -> str
 
 
 async def _carrier_of(
-    session: AsyncSession, brand_id: UUID, member_id: UUID, room: queries.RoomSeen, now: datetime
+    session: AsyncSession, member_id: UUID, room: queries.RoomSeen, now: datetime
 ) -> rules.Carrier:
     visit = await session.get(Visit, (room.room_id, member_id))
     if visit is not None:
         rule = rules.rule_of(visit.store_id, visit.link_id)
         return rules.Carrier(rule, visit.store_id, visit.guide_id, visit.link_id)
+    if room.audience != "public":
+        raise NotFound
     recent = await queries.touches(session, member_id, now - rules.WINDOW, now)
     return rules.carrier(recent, room.store_id, now)
 

@@ -22,7 +22,7 @@ def clean(text: str) -> str:
     lines = unicodedata.normalize("NFC", text)
     shown = "".join(" " if c in "\t\n\r" else c for c in lines if c in "\t\n\r" or _is_text(c))
     words = " ".join(shown.split())
-    return words if words.strip(_JOINERS) else ""
+    return words if words.strip(_JOINERS + " ") else ""
 
 
 def clean_lines(text: str) -> str:

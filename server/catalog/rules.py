@@ -64,6 +64,9 @@ def stock(text: str) -> int:
         plain = plain.replace(",", "")
     if not plain:
         return 0
-    if not re.fullmatch(r"\d{1,9}(?:\.0+)?", plain, re.ASCII) or (units := int(plain.split(".")[0])) > MOST_STOCK:
+    if (
+        not re.fullmatch(r"\d{1,9}(?:\.0+)?", plain, re.ASCII)
+        or (units := int(plain.split(".")[0])) > MOST_STOCK
+    ):
         raise wrong("stock", f"a whole number from 0 to {MOST_STOCK}")
     return units

@@ -48,7 +48,7 @@ class SkuChange(msgspec.Struct, frozen=True, kw_only=True):
     sku_id: UUID
     title: str | UnsetType = UNSET
     price_minor: int | UnsetType = UNSET
-    was_minor: int | None | UnsetType = UNSET
+    was_minor: int | UnsetType | None = UNSET
 
 
 class SkuView(msgspec.Struct, frozen=True):
@@ -72,6 +72,13 @@ class ProductView(msgspec.Struct, frozen=True):
     created_at: datetime
 
 
+class CardSku(msgspec.Struct, frozen=True):
+    sku_id: UUID
+    title: str
+    price_minor: int
+    was_minor: int | None
+
+
 class ProductCard(msgspec.Struct, frozen=True):
     """What a shelf shows, without stock. `price_minor` is the lowest of its SKUs."""
 
@@ -80,7 +87,7 @@ class ProductCard(msgspec.Struct, frozen=True):
     image: str | None
     price_minor: int
     was_minor: int | None
-    skus: list[SkuView]
+    skus: list[CardSku]
 
 
 class SkuLine(msgspec.Struct, frozen=True):
@@ -108,7 +115,8 @@ async def create_product(
     await one_writer_at_a_time(session, brand_id)
     product = Product(brand_id=brand_id, title=rules.title(title), description=rules.description(description))
     session.add(product)
-    new = await add_drafts(session, product, skus)
+    await session.flush()
+    new = await _write(session, product, [], skus)
     await record(session, ProductCreated(brand_id=brand_id, product_id=product.id, skus=new))
     return product
 
@@ -116,7 +124,7 @@ async def create_product(
 async def add_skus(session: AsyncSession, product: Product, skus: Sequence[SkuDraft]) -> None:
     """New variants of a product. Raises `SkuCodeTaken` (409), `Invalid` (422)."""
     await one_writer_at_a_time(session, product.brand_id)
-    new = await add_drafts(session, product, skus)
+    new = await _write(session, product, await skus_of(session, [product.id]), skus)
     await record(session, SkusAdded(brand_id=product.brand_id, product_id=product.id, skus=new))
 
 
@@ -144,16 +152,16 @@ async def change_product(
             renamed |= sku.title != (sku_title := rules.variant(to.title))
             sku.title = sku_title
         await price(session, sku, to.price_minor, to.was_minor)
+    await session.flush()  # reactions read the tables
     if renamed or was != (product.title, product.description):
         await record(session, ProductChanged(brand_id=product.brand_id, product_id=product.id))
-    await session.flush()
 
 
 async def price(
     session: AsyncSession,
     sku: Sku,
     price_minor: int | UnsetType,
-    was_minor: int | None | UnsetType = UNSET,
+    was_minor: int | UnsetType | None = UNSET,
 ) -> bool:
     """Whether anything is another now; then `SkuPriced` is recorded."""
     to_price = sku.price_minor if isinstance(price_minor, UnsetType) else price_minor
@@ -161,6 +169,7 @@ async def price(
     if (to_price, to_was) == (sku.price_minor, sku.was_minor):
         return False
     previous, sku.price_minor, sku.was_minor = sku.price_minor, to_price, to_was
+    await session.flush()
     await record(
         session,
         SkuPriced(
@@ -182,8 +191,8 @@ async def set_picture(session: AsyncSession, product: Product, sha256: str, webp
     )
     if product.image != sha256:
         product.image = sha256
+        await session.flush()
         await record(session, ProductChanged(brand_id=product.brand_id, product_id=product.id))
-    await session.flush()
 
 
 async def picture_product(session: AsyncSession, product: Product, body: bytes) -> None:
@@ -282,39 +291,38 @@ async def skus_of(session: AsyncSession, product_ids: Sequence[UUID]) -> Sequenc
 
 async def one_writer_at_a_time(session: AsyncSession, brand_id: UUID) -> None:
     """Codes are looked up and then taken: new SKUs of a brand are written by one transaction at a time."""
-    await session.execute(
-        select(func.pg_advisory_xact_lock(CATALOG_LOCK, func.hashtext(str(brand_id))))
+    await session.execute(select(func.pg_advisory_xact_lock(CATALOG_LOCK, func.hashtext(str(brand_id)))))
+
+
+def new_sku(product: Product, draft: SkuDraft, position: int) -> Sku:
+    return Sku(
+        brand_id=product.brand_id,
+        product_id=product.id,
+        code=rules.code(draft.code) or readable_code(10),
+        title=rules.variant(draft.title),
+        price_minor=draft.price_minor,
+        was_minor=draft.was_minor,
+        position=position,
     )
 
 
-async def add_drafts(session: AsyncSession, product: Product, drafts: Sequence[SkuDraft]) -> list[NewSku]:
-    """SKU rows without a fact; the caller holds `one_writer_at_a_time`."""
-    own = await skus_of(session, [product.id])
+async def _write(
+    session: AsyncSession, product: Product, own: Sequence[Sku], drafts: Sequence[SkuDraft]
+) -> list[NewSku]:
     if not drafts or len(own) + len(drafts) > rules.MOST_SKUS:
         raise wrong("skus", f"1 to {rules.MOST_SKUS} of a product")
-    codes = [rules.code(draft.code) for draft in drafts]
-    await _must_be_free(session, product.brand_id, [code for code in codes if code])
-    new = []
-    for position, (draft, code) in enumerate(zip(drafts, codes, strict=True), start=len(own)):
-        sku = Sku(
-            brand_id=product.brand_id,
-            product_id=product.id,
-            code=code or readable_code(10),
-            title=rules.variant(draft.title),
-            price_minor=draft.price_minor,
-            was_minor=draft.was_minor,
-            position=position,
-        )
-        session.add(sku)
-        new.append(NewSku(sku.id, draft.stock))
+    await _must_be_free(session, product.brand_id, [code for d in drafts if (code := rules.code(d.code))])
+    skus = [new_sku(product, draft, position) for position, draft in enumerate(drafts, start=len(own))]
+    session.add_all(skus)
     await session.flush()
-    return new
+    return [NewSku(sku.id, draft.stock) for sku, draft in zip(skus, drafts, strict=True)]
 
 
 async def _must_be_free(session: AsyncSession, brand_id: UUID, codes: Sequence[str]) -> None:
     taken = {code for code in codes if codes.count(code) > 1}
     asked = select(Sku.code).where(col(Sku.brand_id) == brand_id, col(Sku.code).in_(codes))
-    if taken |= set((await session.exec(asked)).all()):
+    taken |= set((await session.exec(asked)).all())
+    if taken:
         raise SkuCodeTaken(codes=sorted(taken))
 
 
@@ -333,5 +341,5 @@ def _card(product: Product, skus: Sequence[Sku]) -> ProductCard:
         image=image_url(product.image),
         price_minor=cheapest.price_minor,
         was_minor=cheapest.was_minor,
-        skus=[SkuView.of(sku) for sku in skus],
+        skus=[CardSku(sku.id, sku.title, sku.price_minor, sku.was_minor) for sku in skus],
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from io import StringIO
 
 import msgspec
@@ -79,7 +79,9 @@ def read(body: bytes) -> Sheet:
             continue
         found = _row(number, _named(cells, columns))
         if isinstance(found, SheetRow) and len(cells) > len(header) and any(map(clean, cells[len(header) :])):
-            found = [RowProblem(number, "", "more cells than the header has; is a text with commas unquoted?")]
+            found = [
+                RowProblem(number, "", "more cells than the header has; is a text with commas unquoted?")
+            ]
         if isinstance(found, SheetRow) and (first := seen.setdefault(_identity(found), number)) != number:
             found = [RowProblem(number, "code" if found.code else "variant", f"the same as row {first}")]
         if isinstance(found, SheetRow):
@@ -146,7 +148,7 @@ def _named(cells: Sequence[str], columns: dict[str, int]) -> dict[str, str]:
 
 
 def _row(number: int, cells: dict[str, str]) -> SheetRow | list[RowProblem]:
-    readers = {
+    readers: dict[str, Callable[[str], str | int]] = {
         "title": rules.title,
         "variant": rules.variant,
         "price": rules.price_minor,

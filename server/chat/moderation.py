@@ -77,17 +77,6 @@ async def messages(session: AsyncSession, room_id: UUID, cursor: str | None) -> 
     return (await session.exec(query.order_by(col(ChatMessage.id).desc()).limit(PAGE + 1))).all()
 
 
-async def last_lines(session: AsyncSession, room_id: UUID, count: int = 50) -> list[SaidLine]:
-    """What a newcomer is shown: the last lines that stand, oldest first."""
-    newest = await session.exec(
-        select(ChatMessage)
-        .where(ChatMessage.room_id == room_id, col(ChatMessage.deleted_at).is_(None))
-        .order_by(col(ChatMessage.id).desc())
-        .limit(count)
-    )
-    return [line_of(message) for message in reversed(newest.all())]
-
-
 async def remove(
     session: AsyncSession, staff: Principal, room_id: UUID, message_id: UUID, now: datetime
 ) -> ChatMessage:

@@ -15,10 +15,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from live.broker import Broker, BrokerUnavailable
 from live.events import room_topic
-from server.chat import service
+from server.chat import moderation
 from server.chat.models import ChatMessage
 from server.chat.rules import LONGEST_MUTE_MINUTES
-from server.chat.writer import Chat
+from server.chat.service import Chat
 from server.kit.clock import Clock
 from server.kit.database import Database
 from server.kit.idempotency import KeyHeader, require_key
@@ -79,8 +79,8 @@ async def listing(
     older_than: Annotated[str | None, Parameter(query="before", max_length=64)] = None,
 ) -> Page[MessageView]:
     """Newest first, deleted lines among them; `before` is the `next` of the page before."""
-    await service.must_moderate(session, staff, room_id)
-    return page(await service.messages(session, room_id, older_than), _view, lambda message: message.id)
+    await moderation.must_moderate(session, staff, room_id)
+    return page(await moderation.messages(session, room_id, older_than), _view, lambda message: message.id)
 
 
 @post(f"{_ROOM}/messages", status_code=HTTP_201_CREATED, tags=["chat"])
@@ -95,7 +95,7 @@ async def reply(
     """Say a line as staff; pages show it highlighted by its role. With an Idempotency-Key a retry says it once."""
     ref = require_key(idempotency_key) if idempotency_key else uuid7().hex
     async with database.transaction() as session:
-        await service.must_speak(session, staff, room_id)
+        await moderation.must_speak(session, staff, room_id)
     return Replied((await chat.say(staff, room_id, ref, data.text)).id)
 
 
@@ -110,7 +110,7 @@ async def remove(
 ) -> MessageView:
     """Take a line back; it can be restored."""
     async with database.transaction() as session:
-        message = _view(await service.remove(session, staff, room_id, message_id, clock()))
+        message = _view(await moderation.remove(session, staff, room_id, message_id, clock()))
     with contextlib.suppress(BrokerUnavailable):  # newcomers' last lines come from the database then
         await broker.unsay(room_topic(room_id), str(message_id))
     return message
@@ -120,7 +120,7 @@ async def remove(
 async def restore(
     room_id: UUID, message_id: UUID, staff: Principal, session: AsyncSession, clock: Clock
 ) -> MessageView:
-    return _view(await service.restore(session, staff, room_id, message_id, clock()))
+    return _view(await moderation.restore(session, staff, room_id, message_id, clock()))
 
 
 @post(f"{_ROOM}/mutes", status_code=HTTP_201_CREATED, tags=["chat"])
@@ -128,7 +128,7 @@ async def mute(
     room_id: UUID, data: AskMute, staff: Principal, session: AsyncSession, clock: Clock
 ) -> MuteView:
     """Silence a viewer for some minutes from now, whatever was set before."""
-    muted = await service.mute(session, staff, room_id, data.member_id, data.minutes, clock())
+    muted = await moderation.mute(session, staff, room_id, data.member_id, data.minutes, clock())
     return MuteView(muted.member_id, muted.until)
 
 
@@ -136,7 +136,7 @@ async def mute(
 async def unmute(
     room_id: UUID, member_id: UUID, staff: Principal, session: AsyncSession, clock: Clock
 ) -> None:
-    await service.unmute(session, staff, room_id, member_id, clock())
+    await moderation.unmute(session, staff, room_id, member_id, clock())
 
 
 ROUTES = [listing, reply, remove, restore, mute, unmute]

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from server.brands.names import clean
 from server.kit.principal import MODERATES, STORE_STAFF, Principal, Role
-from server.kit.problems import Forbidden, Gone, Invalid, TooMany
+from server.kit.problems import Forbidden, Gone, Invalid
 
 LONGEST_LINE = 300
 """Characters of one line."""
@@ -39,12 +39,6 @@ class Muted(Forbidden):
 
 class RoomEnded(Gone):
     slug, title = "room-ended", "The room has ended"
-
-
-class TooFast(TooMany):
-    """`retry_after_s` is when the next line may be said."""
-
-    slug, title = "too-fast", "Wait a moment before the next line"
 
 
 _LINK = re.compile(

@@ -6,7 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy import Index, UniqueConstraint, column, exists, select, table, text
+from sqlalchemy.orm import Mapped
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.selectable import Select
 from sqlmodel import Field
 
 from server.kit.clock import utc_now
@@ -62,3 +65,18 @@ class PhoneCode(Row, table=True):
     created_at: datetime = moment(default_factory=utc_now)
     expires_at: datetime = moment()
     used_at: datetime | None = moment(default=None, nullable=True)
+
+
+# Two tables of upper layers are read here by name, not by import: whose room a visitor opened, and who was in a
+# store's charge. The columns used are those below.
+_room = table("room", column("id"), column("brand_id"))
+_visit = table("visit", column("member_id"), column("store_id"))
+
+
+def brand_of_room(room_id: UUID) -> Select[tuple[Any]]:
+    return select(_room.c.brand_id).where(_room.c.id == room_id)
+
+
+def visited(member_id: Mapped[UUID], store_id: UUID | None) -> ColumnElement[bool]:
+    """Whether the member was in a room as a visitor of that store."""
+    return exists().where(_visit.c.member_id == member_id, _visit.c.store_id == store_id)

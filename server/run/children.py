@@ -19,6 +19,7 @@ from server.run.processes import spawn_options
 from server.run.state import ProcessState
 from server.run.watchdog import Watchdog
 
+CLI = (sys.executable, "-P", "-m", "server.cli")  # -P: not whatever lies in the current folder
 PAUSES = (0.1, 0.3, 1.0, 2.0, 5.0, 10.0)  # seconds before the next start, by failures in a row
 STEADY_AFTER = 10.0  # seconds of being ready that end a row of failures
 
@@ -206,7 +207,7 @@ def role_child(
     pass_fds: tuple[int, ...] = (),
 ) -> Child:
     """`showfloor ROLE …` in an interpreter of its own."""
-    launch = Launch([sys.executable, "-m", "server.cli", *arguments], environment, pass_fds=pass_fds)
+    launch = Launch([*CLI, *arguments], environment, pass_fds=pass_fds)
     return Child(
         name=name,
         launch=lambda: launch,

@@ -7,6 +7,7 @@ may lose everything: a log that it can't read is set aside.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -19,7 +20,7 @@ from typing import Protocol, Self
 from urllib.parse import quote
 
 from server.run.folders import DataFolder, FolderUnusable
-from server.run.processes import command_line, end, spawn_options
+from server.run.processes import end_all, spawn_options
 
 POSTGRES_MAJOR = "18"
 SUPERUSER = DATABASE = "showfloor"
@@ -63,6 +64,7 @@ class Postgres:
         self.folder = folder
         self._cluster = folder.postgres
         self._durable = durable
+        self._cluster_name = f"showfloor-{folder.digest}"  # stands in each backend's title
 
     @property
     def url(self) -> str:
@@ -85,6 +87,7 @@ class Postgres:
 
     def command(self) -> list[str]:
         settings = {
+            "cluster_name": self._cluster_name,
             "listen_addresses": "",
             "unix_socket_directories": str(self.folder.sockets),
             "unix_socket_permissions": "0700",
@@ -112,28 +115,26 @@ class Postgres:
 
     def ready(self, pid: int) -> bool:
         """As `pg_ctl -w` sees it: the last line of postmaster.pid, if the first one is about this process."""
-        lines = self._pid_file_lines()
-        return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
+        with suppress(OSError):
+            lines = (self._cluster / "postmaster.pid").read_text().splitlines()
+            return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
+        return False
 
     def set_aside(self) -> bool:
         return False
 
-    def _pid_file_lines(self) -> list[str]:
-        with suppress(OSError):
-            return (self._cluster / "postmaster.pid").read_text().splitlines()
-        return []
-
     def _end_leftover(self) -> None:
-        """Its starter was killed and it may still be writing its last checkpoint; or its number is another's now."""
-        lines = self._pid_file_lines()
-        if not lines or not lines[0].isdecimal():
-            return
-        pid, mark = int(lines[0]), f"-D {self._cluster}"
-        if mark in command_line(pid):
-            end(pid, mark, self.stop_signal, self.kill_signal, signal.SIGKILL, patience=5)
-        elif command_line(pid):
-            (self._cluster / "postmaster.pid").unlink(missing_ok=True)
-            (self.folder.sockets / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
+        """What a killed starter left: a server that still writes its checkpoint, or one that was killed itself,
+        whose busy backends don't know it yet. Its pid file may name somebody else's process by now.
+        """
+        server, backends = (
+            re.escape(f"postgres -D {self._cluster} "),
+            re.escape(f"postgres: {self._cluster_name}: "),
+        )
+        end_all(re.compile(f"(.*/)?{server}"), self.stop_signal, self.kill_signal, signal.SIGKILL, patience=5)
+        end_all(re.compile(backends), self.kill_signal, signal.SIGKILL, patience=2)
+        for stale in (self._cluster / "postmaster.pid", self.folder.sockets / ".s.PGSQL.5432.lock"):
+            stale.unlink(missing_ok=True)
 
     def _make_cluster(self) -> None:
         """In a folder beside it that is renamed when whole, so that a kill in between leaves nothing half made."""
@@ -175,7 +176,6 @@ class Valkey:
     def __init__(self, folder: DataFolder) -> None:
         self.folder = folder
         self._socket = folder.sockets / "valkey.sock"
-        self._pid_file = folder.valkey / "valkey.pid"
 
     @property
     def url(self) -> str:
@@ -183,10 +183,8 @@ class Valkey:
 
     def prepare(self) -> None:
         self.folder.prepare()
-        with suppress(OSError, ValueError):
-            pid = int(self._pid_file.read_text())
-            if str(self._socket) in command_line(pid):
-                end(pid, str(self._socket), self.stop_signal, self.kill_signal, patience=5)
+        leftover = re.compile(f"(.*/)?valkey-server .*{re.escape(str(self._socket))}")
+        end_all(leftover, self.stop_signal, self.kill_signal, patience=5)
 
     def command(self) -> list[str]:
         settings = {
@@ -194,7 +192,6 @@ class Valkey:
             "unixsocket": str(self._socket),
             "unixsocketperm": "700",
             "dir": str(self.folder.valkey),
-            "pidfile": str(self._pid_file),
             "appendonly": "yes",
             "appendfsync": "everysec",
             "save": "",

@@ -54,6 +54,7 @@ class DataFolder:
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().resolve()
+        self.digest = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:12]
         self.postgres = self.root / "postgres"
         self.valkey = self.root / "valkey"
         self.logs = self.root / "logs"
@@ -146,8 +147,7 @@ class DataFolder:
     def _short_enough(self, folder: Path) -> Path:
         if len(os.fsencode(folder / ".s.PGSQL.5432")) <= SOCKET_PATH_LIMIT:
             return folder
-        digest = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:12]
-        return Path("/tmp") / f"showfloor-{digest}"  # noqa: S108  own() checks whose it is
+        return Path("/tmp") / f"showfloor-{self.digest}"  # noqa: S108  own() checks whose it is
 
     def _owner_of_cluster(self) -> Account | None:
         with suppress(FileNotFoundError):

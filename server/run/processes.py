@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -49,23 +50,32 @@ def _die_with(parent: int, death_signal: signal.Signals) -> Callable[[], None]:
     return in_the_child
 
 
-def command_line(pid: int) -> str:
-    """The command line of a running process, or "" when there is none that can be seen."""
-    if sys.platform == "linux":
-        with suppress(OSError):
-            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        return ""
-    done = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, check=False)
-    return done.stdout.decode(errors="replace").strip()
-
-
-def end(pid: int, command_part: str, *signals: signal.Signals, patience: float) -> None:
-    """Send `signals` in turn, `patience` seconds apart, until no process `pid` runs `command_part`."""
+def end_all(pattern: re.Pattern[str], *signals: signal.Signals, patience: float) -> None:
+    """Send `signals` in turn, `patience` seconds apart, until no command line matches `pattern` at its start."""
     for number in signals:
-        with suppress(ProcessLookupError):
-            os.kill(pid, number)
+        for pid in running(pattern):
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
-            if command_part not in command_line(pid):
+            if not running(pattern):
                 return
             time.sleep(0.02)
+
+
+def running(pattern: re.Pattern[str]) -> list[int]:
+    """Processes whose command line, or the title they gave themselves, matches `pattern` at its start."""
+    return [pid for pid, line in _command_lines() if pattern.match(line)]
+
+
+def _command_lines() -> Iterator[tuple[int, str]]:
+    if sys.platform == "linux":  # procps may be missing
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                line = (folder / "cmdline").read_bytes().rstrip(b"\0").replace(b"\0", b" ")
+                yield int(folder.name), line.decode(errors="replace")
+        return
+    listed = subprocess.run(["ps", "-axww", "-o", "pid=,command="], capture_output=True, check=False).stdout
+    for row in listed.decode(errors="replace").splitlines():
+        pid, _, line = row.strip().partition(" ")
+        yield int(pid), line.strip()

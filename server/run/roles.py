@@ -8,7 +8,6 @@ import signal
 import socket
 import threading
 from collections.abc import Awaitable, Callable
-from importlib.util import find_spec
 from types import FrameType
 from typing import Any
 
@@ -20,8 +19,6 @@ from server.kit.settings import Settings, split_address
 
 GRACE = 2  # seconds for requests under way
 HARD_LIMIT = 4.0  # seconds from SIGTERM to the end of the process, whatever still runs
-WS_MAX_SIZE = 16 << 10  # bytes of one frame from a client
-ROOM_PROTOCOL = "server.rooms.transport:RoomWebSocketProtocol"
 
 log = get_logger("showfloor")
 
@@ -35,6 +32,7 @@ def serve_web(
 ) -> None:
     """`tls` is (certificate chain, key), as files. `listen_fd` is a listening socket, shared with other processes."""
     from server.app import create_app
+    from server.rooms.transport import UVICORN
 
     certificate, key = tls or (None, None)
     _serve(
@@ -42,7 +40,7 @@ def serve_web(
         address=(settings.host, settings.port),
         listen_fd=listen_fd,
         ready_fd=ready_fd,
-        ws=_room_protocol(),
+        **UVICORN,
         ssl_certfile=certificate,
         ssl_keyfile=key,
     )
@@ -108,8 +106,6 @@ def _serve(
         loop="uvloop",
         http="httptools",
         lifespan="on",
-        ws_max_size=WS_MAX_SIZE,
-        ws_per_message_deflate=False,
         server_header=False,
         access_log=False,
         log_config=None,
@@ -146,8 +142,3 @@ def _end_at_the_latest() -> None:
     timer = threading.Timer(HARD_LIMIT, give_up)
     timer.daemon = True
     timer.start()
-
-
-def _room_protocol() -> str:
-    """The room's own WebSocket protocol class: frames once encoded are written to the transport as they are."""
-    return ROOM_PROTOCOL if find_spec(ROOM_PROTOCOL.partition(":")[0]) else "websockets-sansio"

@@ -19,7 +19,7 @@ import msgspec
 
 from server.kit.logs import get_logger
 from server.kit.settings import Settings, SettingsError, split_address
-from server.run.children import Child, ChildFailed, embedded_child, role_child
+from server.run.children import CLI, Child, ChildFailed, embedded_child, role_child
 from server.run.embedded import EmbeddedServer, EmbeddedServerFailed, Postgres, Valkey
 from server.run.folders import DataFolder, FolderUnusable
 from server.run.lan import LanCertificate, certificate_for, lan_addresses
@@ -146,7 +146,8 @@ class Supervisor:
 
     async def _prepare(self) -> Prepared:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "server.cli", "prepare"),
+            *CLI,
+            "prepare",
             env=self._environ,
             stdout=asyncio.subprocess.PIPE,
             **spawn_options(signal.SIGTERM),

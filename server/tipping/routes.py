@@ -44,7 +44,11 @@ async def list_gifts(principal: Principal, session: AsyncSession) -> Gifts:
 
 @post("/api/rooms/{room_id:uuid}/tips", tags=["tips"])
 async def give_tip(
-    room_id: UUID, data: TipAsked, member: Principal, session: AsyncSession, idempotency_key: KeyHeader
+    room_id: UUID,
+    data: TipAsked,
+    member: Principal,
+    session: AsyncSession,
+    idempotency_key: KeyHeader = None,
 ) -> service.Given:
     """Tip the host from the wallet. Send an `Idempotency-Key`: a retry with it gives the first answer again."""
     key = require_key(idempotency_key)

@@ -35,6 +35,9 @@ class Given(msgspec.Struct, frozen=True):
 async def create_gift(
     session: AsyncSession, brand_id: UUID, *, name: str, icon: str, price_minor: int, position: int = 0
 ) -> Gift:
+    """Raises ValueError for a gift that costs nothing: a tip is a booking."""
+    if price_minor < 1:
+        raise ValueError("a gift has a price")
     gift = Gift(brand_id=brand_id, name=name, icon=icon, price_minor=price_minor, position=position)
     session.add(gift)
     await session.flush()

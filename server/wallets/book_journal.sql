@@ -29,7 +29,7 @@ BEGIN
     SELECT j.id INTO v_journal FROM journal j WHERE j.brand_id = p_brand AND j.key = p_key;
     IF FOUND THEN
         RETURN QUERY
-        SELECT 'booked_before', v_journal, w.kind, w.owner_id, e.amount_minor,
+        SELECT 'booked_before', v_journal, w.kind::text, w.owner_id, e.amount_minor,
                CASE WHEN w.kind = 'member' THEN (
                    SELECT sum(earlier.amount_minor)::bigint FROM wallet_entry earlier
                    WHERE earlier.wallet_id = w.id AND earlier.seq <= e.seq) END
@@ -38,7 +38,7 @@ BEGIN
     END IF;
 
     RETURN QUERY
-    SELECT 'short', NULL::uuid, w.kind, w.owner_id, a.amount, w.balance_minor
+    SELECT 'short', NULL::uuid, w.kind::text, w.owner_id, a.amount, w.balance_minor
     FROM unnest(p_wallet_kind, p_owner, p_amount) AS a(kind, owner_id, amount)
     JOIN wallet w ON w.brand_id = p_brand AND w.kind = a.kind AND w.owner_id = a.owner_id
     WHERE w.kind = 'member' AND a.amount < 0 AND w.balance_minor + a.amount < 0;
@@ -57,5 +57,5 @@ BEGIN
     written AS (
         INSERT INTO wallet_entry (journal_id, wallet_id, amount_minor)
         SELECT v_journal, m.id, m.amount FROM moved m)
-    SELECT 'booked', v_journal, m.kind, m.owner_id, m.amount, m.balance_minor FROM moved m;
+    SELECT 'booked', v_journal, m.kind::text, m.owner_id, m.amount, m.balance_minor FROM moved m;
 END $$;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from server.kit.settings import Settings
 from server.payments import service as payments
 from server.wallets import service
 
+# Browsers read a backslash as a slash and drop tabs: "/\t/elsewhere" would leave this site.
+OWN_PATH = re.compile(r"/(?![/\\])[!-~]*")
 MAX_TOP_UP_MINOR = 50_000_00
 
 
@@ -25,11 +28,12 @@ class WalletPage(msgspec.Struct):
 
 
 class TopUp(msgspec.Struct, forbid_unknown_fields=True):
-    """`room_id` is where the cashier sends the viewer back to. Without a `provider`, the first one offered."""
+    """`return_url` is a path of this site where the cashier sends the viewer back to. Without a `provider` it is the
+    first one offered."""
 
     amount_minor: Annotated[int, msgspec.Meta(ge=1, le=MAX_TOP_UP_MINOR)]
     provider: Annotated[str, msgspec.Meta(min_length=1, max_length=40)] | None = None
-    room_id: UUID | None = None
+    return_url: Annotated[str, msgspec.Meta(max_length=500)] = ""
 
 
 class TopUpStarted(msgspec.Struct):
@@ -56,7 +60,7 @@ async def top_up(data: TopUp, member: Principal, session: AsyncSession, settings
         member_id=member.id,
         amount_minor=data.amount_minor,
         provider=data.provider or next(iter(payments.providers(settings)), "none"),
-        return_url=f"{settings.base_url}/live/{data.room_id}" if data.room_id else f"{settings.base_url}/",
+        return_url=data.return_url if OWN_PATH.fullmatch(data.return_url) else "/",
     )
     return TopUpStarted(payment.id, payments.cashier_url(settings, payment))
 

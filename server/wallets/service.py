@@ -57,7 +57,9 @@ _BOOK = text(
 )
 
 
-async def book(session: AsyncSession, brand_id: UUID, kind: str, key: str, entries: Iterable[Entry]) -> Booked:
+async def book(
+    session: AsyncSession, brand_id: UUID, kind: str, key: str, entries: Iterable[Entry]
+) -> Booked:
     """One journal: all entries or none, in one statement, which holds the wallets' locks until the commit.
 
     The same key gives the same journal, booked once. Raises `InsufficientFunds` (409) when a member's wallet would

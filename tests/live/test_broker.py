@@ -110,7 +110,9 @@ async def test_since_gives_exactly_what_was_missed(broker: RedisBroker) -> None:
     assert [fact.position for fact in (await broker.since(TOPIC, positions[9], 5)).facts] == positions[10:15]
 
 
-async def test_what_was_trimmed_is_a_gap_and_the_last_kept_fact_is_not(brokers: Callable[..., RedisBroker]) -> None:
+async def test_what_was_trimmed_is_a_gap_and_the_last_kept_fact_is_not(
+    brokers: Callable[..., RedisBroker],
+) -> None:
     broker = brokers(kept_facts=50)
     positions = await broker.append(facts(TOPIC, range(1, 81)))
     served = await broker.since(TOPIC, positions[-51])
@@ -130,7 +132,9 @@ async def test_facts_older_than_the_time_kept_are_a_gap(brokers: Callable[..., R
     assert not (await patient.since(TOPIC, first)).gap
 
 
-async def test_nobody_missed_anything_in_a_room_that_stayed_quiet(brokers: Callable[..., RedisBroker], url: str) -> None:
+async def test_nobody_missed_anything_in_a_room_that_stayed_quiet(
+    brokers: Callable[..., RedisBroker], url: str
+) -> None:
     broker = brokers()
     (last,) = await broker.append([fact(TOPIC, 1)])
     async with redis.asyncio.from_url(url) as client:
@@ -152,7 +156,9 @@ async def test_a_position_never_given_out_is_a_gap(broker: RedisBroker, asked: s
     assert unknown.tail.offset == 0
 
 
-async def test_a_listener_hears_facts_talk_and_totals_of_its_own_topic(brokers: Callable[..., RedisBroker]) -> None:
+async def test_a_listener_hears_facts_talk_and_totals_of_its_own_topic(
+    brokers: Callable[..., RedisBroker],
+) -> None:
     heard, other = Heard(), Heard()
     writer, reader = brokers(), brokers()
     start = await reader.subscribe(TOPIC, heard)
@@ -184,7 +190,9 @@ async def test_facts_appended_while_subscribing_are_heard_once(brokers: Callable
     assert [fact.position.offset for fact in heard.all] == list(range(start.offset + 1, 201))
 
 
-async def test_an_unsubscribed_topic_is_heard_no_more_and_can_be_heard_again(brokers: Callable[..., RedisBroker]) -> None:
+async def test_an_unsubscribed_topic_is_heard_no_more_and_can_be_heard_again(
+    brokers: Callable[..., RedisBroker],
+) -> None:
     broker, first, second = brokers(), Heard(), Heard()
     await broker.subscribe(TOPIC, first)
     with pytest.raises(ValueError, match="subscribed already"):
@@ -283,7 +291,9 @@ async def append_again(broker: RedisBroker, events: list[RoomEvent]) -> list[Pos
             await asyncio.sleep(0.02)
 
 
-async def test_a_dead_server_is_unavailable_and_back_without_any_help(mortal: tuple[Any, RedisBroker]) -> None:
+async def test_a_dead_server_is_unavailable_and_back_without_any_help(
+    mortal: tuple[Any, RedisBroker],
+) -> None:
     server, broker = mortal
     heard = Heard()
     await broker.subscribe(TOPIC, heard)

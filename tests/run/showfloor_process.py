@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+from server.run.folders import DataFolder
+from server.run.processes import running
 from server.run.state import SupervisorState, read_state
 
 READY = re.compile(r"Showfloor is ready at (\S+)")
@@ -23,6 +25,7 @@ class ShowfloorProcess:
     def __init__(self, data: Path, *options: str) -> None:
         self.data = data
         self.printed = ""
+        self.children: set[int] = set()
         self._log: IO[bytes] = (data.parent / f"{data.name}.log").open("ab")
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SHOWFLOOR_")}
         self.process = subprocess.Popen(
@@ -40,6 +43,7 @@ class ShowfloorProcess:
             self.printed += line
             if found := READY.search(line):
                 self.base_url = found[1]
+                self.pids()
                 return self.base_url
         raise AssertionError(f"it ended before it was ready:\n{Path(self._log.name).read_text()[-4000:]}")
 
@@ -49,7 +53,11 @@ class ShowfloorProcess:
         return state
 
     def pids(self) -> dict[str, int]:
-        return {name: child.pid for name, child in self.state().processes.items() if child.pid}
+        """Of the children that run now, by name; none before there are any."""
+        state = read_state(self.data)
+        pids = {name: child.pid for name, child in state.processes.items() if child.pid} if state else {}
+        self.children.update(pids.values())
+        return pids
 
     def status_of(self, path: str) -> int:
         host, port = self.base_url.removeprefix("http://").split(":")
@@ -65,6 +73,14 @@ class ShowfloorProcess:
         old = self.pids()[name]
         os.kill(old, signal.SIGKILL)
         until(lambda: self.pids().get(name, old) != old and self.state().processes[name].state == "ready")
+
+    def left(self) -> list[int]:
+        """Every process of this system that still runs: those it started, and PostgreSQL's own children."""
+        folder = DataFolder(self.data)
+        servers = re.compile(
+            f".*({re.escape(str(folder.root))}|{re.escape(str(folder.sockets))}|{folder.digest})"
+        )
+        return [pid for pid in {*self.children, *running(servers)} if is_alive(pid)]
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> float:
         """How many seconds it took."""
@@ -91,10 +107,3 @@ def is_alive(pid: int) -> bool:
         return False
     status = Path(f"/proc/{pid}/status")
     return "State:\tZ" not in status.read_text() if status.exists() else True
-
-
-def sessions_of(leaders: set[int]) -> set[int]:
-    """Every process in the sessions that these pids lead: PostgreSQL's own children are among them."""
-    done = subprocess.run(["ps", "-e", "-o", "pid=,sess=,stat="], capture_output=True, text=True, check=True)
-    rows = [line.split() for line in done.stdout.splitlines()]
-    return {int(pid) for pid, session, stat in rows if int(session) in leaders and not stat.startswith("Z")}

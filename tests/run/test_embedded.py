@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import stat
@@ -25,6 +26,18 @@ async def test_what_was_committed_survives_a_killed_postgres(postgres_server: St
     server.kill()
     server.start()
     assert await _on(server.url, "SELECT number FROM kept") == 42
+
+
+async def test_busy_backends_of_a_killed_postgres_do_not_keep_it_down(postgres_server: Start) -> None:
+    server = postgres_server()
+    connection = await asyncpg.connect(server.url)
+    busy = asyncio.create_task(connection.execute("SELECT count(*) FROM generate_series(1, 1000000000)"))
+    while not await _on(server.url, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%1000000000)'"):
+        pass
+    server.kill()
+    server.start()
+    with pytest.raises((asyncpg.PostgresError, ConnectionError)):
+        await busy
 
 
 async def test_every_commit_waits_for_the_disk(postgres_server: Start) -> None:

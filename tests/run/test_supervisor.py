@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from server.run.embedded import EmbeddedServers
-from tests.run.showfloor_process import ShowfloorProcess, is_alive, sessions_of, until
+from tests.run.showfloor_process import ShowfloorProcess, until
 
 Start = Callable[..., ShowfloorProcess]
 
@@ -81,10 +81,9 @@ def test_two_systems_live_side_by_side_and_sigterm_ends_each_in_time(
 ) -> None:
     other = start()
     assert other.await_ready() != system.base_url
-    children = set(other.pids().values())
     assert other.stop(signal.SIGTERM) <= 5
     assert other.process.returncode == 0
-    assert not sessions_of(children)
+    assert not other.left()
     assert system.status_of("/health/ready") == 200
 
 
@@ -99,15 +98,12 @@ async def test_killed_supervisor_leaves_no_orphan_and_its_folder_starts_again_wi
     with redis.from_url(servers.redis_url) as client:
         client.set("kept", 42)
         client.execute_command("WAITAOF", 1, 0, 5000)
-    children = first.pids()
 
     os.kill(first.process.pid, signal.SIGKILL)
     first.process.wait()
-    again = start(data=first.data)
-    again.await_ready()
+    until(lambda: not first.left(), seconds=10)
 
-    until(lambda: not any(is_alive(pid) for pid in children.values()), seconds=10)
-    until(lambda: not sessions_of(set(children.values())), seconds=10)
+    start(data=first.data).await_ready()
     connection = await asyncpg.connect(servers.database_url)
     assert await connection.fetchval("SELECT number FROM kept") == 42
     await connection.close()
@@ -117,11 +113,14 @@ async def test_killed_supervisor_leaves_no_orphan_and_its_folder_starts_again_wi
 
 def test_ctrl_c_before_it_is_ready_leaves_nothing(start: Start) -> None:
     system = start()
-    until(lambda: "postgres" in (_pids(system)))
-    children = set(_pids(system).values())
+    until(lambda: "postgres" in system.pids())
     assert system.stop(signal.SIGINT) <= 5
-    assert not sessions_of(children)
+    assert not system.left()
 
 
-def _pids(system: ShowfloorProcess) -> dict[str, int]:
-    return system.pids() if (system.data / "supervisor.json").exists() else {}
+def test_start_right_after_a_kill_ends_what_is_left_first(start: Start) -> None:
+    killed = start()
+    until(lambda: "postgres" in killed.pids())
+    killed.process.kill()
+    killed.process.wait()
+    start(data=killed.data).await_ready()

@@ -24,18 +24,18 @@ LIKES_LOCK = 0x5F0C_0005
 EVERY_S = 5.0
 
 
-async def like(broker: Broker, room_id: UUID, taps: int) -> None:
-    """Raises `BrokerUnavailable`."""
-    await broker.count(room_topic(room_id), likes=taps)
-
-
 async def keep(session: AsyncSession, broker: Broker) -> None:
     """Write the counts of open rooms. One worker at a time, so that a lost count is put right once."""
     locked = await session.execute(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": LIKES_LOCK})
     if not locked.scalar_one():
         return
     rooms = await session.execute(
-        text("SELECT id, likes FROM room WHERE state IN ('warming', 'live', 'paused') ORDER BY id")
+        text(
+            """
+            SELECT id, likes FROM room
+            WHERE state IN ('warming', 'live', 'paused') OR ended_at > now() - interval '1 minute'
+            """
+        )
     )
     grown: dict[UUID, int] = {}
     for room_id, kept in rooms.all():
@@ -54,9 +54,12 @@ async def write(session: AsyncSession, counts: dict[UUID, int]) -> None:
         await session.execute(
             text(
                 """
+                WITH locked AS (  -- in one order with everybody who writes to several rooms
+                    SELECT id FROM room WHERE id = ANY(CAST(:rooms AS uuid[])) ORDER BY id FOR NO KEY UPDATE)
                 UPDATE room r SET likes = greatest(r.likes, c.likes)
-                FROM unnest(CAST(:rooms AS uuid[]), CAST(:likes AS int[])) AS c(room_id, likes)
-                WHERE r.id = c.room_id
+                FROM locked JOIN unnest(CAST(:rooms AS uuid[]), CAST(:likes AS int[])) AS c(room_id, likes)
+                    ON c.room_id = locked.id
+                WHERE r.id = locked.id
                 """
             ),
             {"rooms": list(counts), "likes": list(counts.values())},

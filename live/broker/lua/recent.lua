@@ -1,0 +1,2 @@
+-- KEYS  1 recent lines
+return redis.call('LRANGE', KEYS[1], 0, -1)

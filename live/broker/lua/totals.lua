@@ -1,0 +1,2 @@
+-- KEYS  1 counters
+return redis.call('HGETALL', KEYS[1])

@@ -1,0 +1,2 @@
+-- KEYS  as in enter.lua
+return redis.call('SMEMBERS', KEYS[3])

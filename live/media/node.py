@@ -1,0 +1,345 @@
+"""A media node: all rooms of one process, behind one UDP port.
+
+WHIP and WHEP end here as plain calls; an HTTP shell puts them on the wire. Errors are `MediaError`s, which carry
+their status.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from live.media import answer, fragment, ingest, offer, playback
+from live.media.aiortc_private import Certificate, HandshakeFailed
+from live.media.errors import (
+    Busy,
+    Draining,
+    EntityTagMismatch,
+    EntityTagMissing,
+    HostReplaced,
+    UnknownResource,
+)
+from live.media.fanout import FanOut, fan_out
+from live.media.health import Health
+from live.media.ingest import Ingest, IngestPlan
+from live.media.offer import Offer
+from live.media.peer import Peer
+from live.media.playback import PlaybackPlan, Viewer
+from live.media.room import TICK, MediaRoom, MediaState
+from live.media.udp import IDLE_AFTER, UdpMux
+
+Scope = Literal["whip", "whep"]
+
+MOST_SESSIONS = 4000
+_MOST_CONNECTING = 500
+_REPLACED_KEPT = 256
+_CERTIFICATE_LASTS = 7 * 86400.0  # browsers compare fingerprints only; still, none serves for a month
+
+
+@dataclass(frozen=True)
+class Resource:
+    """What a POST created. `etag` names the ICE session, with its quotes."""
+
+    id: str
+    room_id: str
+    scope: Scope
+    answer: str
+    etag: str
+
+
+@dataclass(frozen=True)
+class Restarted:
+    """What an ICE restart gives back: the body of a 200 answer to PATCH, and the new entity tag."""
+
+    fragment: str
+    etag: str
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the whole node; the second half counts since its start."""
+
+    rooms: int
+    hosts: int
+    viewers: int
+    connecting: int
+    agents: int
+    draining: bool
+    joins: int
+    failed: int
+    packets_sent: int
+    packets_lost: int
+    datagrams_received: int
+    datagrams_unknown: int
+    checks_refused: int
+
+
+@dataclass(eq=False)
+class _Session:
+    resource: Resource
+    room: MediaRoom
+    peer: Peer
+    plan: IngestPlan | PlaybackPlan
+    number: int
+    etag: str
+    replaced: bool = False
+    task: asyncio.Task[None] | None = None
+
+
+class MediaNode:
+    """`start` and `stop` in one event loop; all calls from there."""
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        announced: Sequence[str] = (),
+        on_state: Callable[[str, MediaState], None] = lambda room_id, state: None,
+        idle_after: float = IDLE_AFTER,
+    ) -> None:
+        """`announced`: the IP addresses told to peers (see `UdpMux.open`). `on_state` must not block."""
+        self._bind, self._announced = (host, port), announced
+        self._on_state, self._idle_after = on_state, idle_after
+        self._rooms: dict[str, MediaRoom] = {}
+        self._hosts: dict[str, _Session] = {}
+        self._sessions: dict[str, _Session] = {}
+        self._replaced: OrderedDict[str, Resource] = OrderedDict()
+        self._connecting = self._joins = self._failed = self._numbered = 0
+        self._draining = False
+        self._mux: UdpMux | None = None
+        self._fan_out: FanOut | None = None
+        self._ticker: asyncio.Task[None] | None = None
+        self._certificate: tuple[Certificate, float] | None = None
+
+    # Life
+
+    async def start(self) -> None:
+        """Raises OSError when the port is taken."""
+        self._mux = UdpMux.open(*self._bind, self._announced, idle_after=self._idle_after)
+        self._fan_out = fan_out(self._mux)
+        self._ticker = asyncio.create_task(self._tick(), name="media rooms")
+
+    async def stop(self) -> None:
+        """Ends every session with a goodbye. Idempotent."""
+        if self._mux is None:
+            return
+        await asyncio.gather(*(self._end(session) for session in list(self._sessions.values())))
+        if self._ticker is not None:
+            self._ticker.cancel()
+        self._mux.close()
+        self._mux = None
+
+    def drain(self) -> None:
+        """No new rooms; those here go on until they end, with new viewers and returning hosts."""
+        self._draining = True
+
+    @property
+    def mux(self) -> UdpMux:
+        """Raises Busy (503) while the node isn't running."""
+        if self._mux is None:
+            raise Busy("the media node is not running")
+        return self._mux
+
+    @property
+    def udp_port(self) -> int:
+        return self.mux.port
+
+    @property
+    def _out(self) -> FanOut:
+        if self._fan_out is None:
+            raise Busy("the media node is not running")
+        return self._fan_out
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            now = time.monotonic()
+            for room in list(self._rooms.values()):
+                room.tick(now)
+
+    # Signalling
+
+    async def publish(self, room_id: str, sdp: str) -> Resource:
+        """A host's offer. It takes the room over once its connection stands; who had the room then is sent away.
+        Raises what `offer.parse` raises, Draining, Busy."""
+        offered = offer.parse(sdp)
+        plan = ingest.negotiate(offered)
+        return self._open(self._admitted(room_id), "whip", offered, plan)
+
+    async def play(self, room_id: str, sdp: str) -> Resource:
+        """A viewer's offer; it may come before the host. Raises what `publish` raises."""
+        offered = offer.parse(sdp)
+        room = self._admitted(room_id)
+        plan = playback.negotiate(offered, room.tracks)
+        return self._open(room, "whep", offered, plan)
+
+    async def trickle(self, resource_id: str, body: str, if_match: str | None) -> Restarted | None:
+        """PATCH. None (204) when the fragment only brings candidates, which a lite agent doesn't need. Raises
+        UnknownResource, HostReplaced, MalformedFragment, EntityTagMissing, EntityTagMismatch."""
+        session = self._session(resource_id)
+        ufrag = fragment.remote_ufrag(body)
+        if if_match is None:
+            raise EntityTagMissing
+        agent = session.peer.agent
+        if ufrag is not None and ufrag != agent.current.remote_ufrag:
+            if if_match != "*":
+                raise EntityTagMismatch("an ICE restart needs If-Match: *")
+            credentials = agent.restart(ufrag)
+            session.etag = _entity_tag()
+            return Restarted(fragment.write(credentials, self.mux.candidates), session.etag)
+        if if_match not in ("*", session.etag):
+            raise EntityTagMismatch
+        return None
+
+    async def close(self, resource_id: str) -> None:
+        """DELETE. Raises UnknownResource, HostReplaced."""
+        await self._end(self._session(resource_id))
+
+    def belongs(self, resource_id: str, room_id: str, scope: Scope) -> bool:
+        """Whether this resource is (or, for a replaced host, was) of that room."""
+        session = self._sessions.get(resource_id)
+        resource = session.resource if session else self._replaced.get(resource_id)
+        return resource is not None and (resource.room_id, resource.scope) == (room_id, scope)
+
+    def _session(self, resource_id: str) -> _Session:
+        session = self._sessions.get(resource_id)
+        if session is not None:
+            return session
+        if resource_id in self._replaced:
+            raise HostReplaced
+        raise UnknownResource
+
+    # Sessions
+
+    def _admitted(self, room_id: str) -> MediaRoom:
+        """The room, or a new one that isn't anywhere yet."""
+        room = self._rooms.get(room_id)
+        if room is None and self._draining:
+            raise Draining
+        if len(self._sessions) >= MOST_SESSIONS or self._connecting >= _MOST_CONNECTING:
+            raise Busy
+        return room or MediaRoom(room_id, self._out, self._on_state)
+
+    def _open(
+        self, room: MediaRoom, scope: Scope, offered: Offer, plan: IngestPlan | PlaybackPlan
+    ) -> Resource:
+        certificate = self._current_certificate()
+        peer = Peer(self.mux, certificate, offered)
+        credentials = peer.agent.current
+        transport = answer.Transport(credentials, self.mux.candidates, certificate.getFingerprints()[:1])
+        self._numbered += 1
+        text = answer.write(offered, plan.taken, transport, self._numbered, room.cname)
+        etag = _entity_tag()
+        resource = Resource(secrets.token_urlsafe(24), room.room_id, scope, text, etag)
+        session = _Session(resource, room, peer, plan, self._numbered, etag)
+        self._rooms[room.room_id] = room
+        self._sessions[resource.id] = session
+        self._connecting += 1
+        session.task = asyncio.create_task(self._serve(session), name=f"media {scope}")
+        return resource
+
+    async def _serve(self, session: _Session) -> None:
+        try:
+            await self._connect(session)
+            if isinstance(session.plan, IngestPlan):
+                await self._host(session, Ingest(session.peer, session.plan, session.room))
+            else:
+                await self._watch(session, session.plan)
+        except HandshakeFailed:
+            self._failed += 1
+        finally:
+            try:
+                await session.peer.close()
+            finally:
+                self._forget(session)
+
+    async def _connect(self, session: _Session) -> None:
+        try:
+            await session.peer.connect()
+        finally:
+            self._connecting -= 1
+        self._joins += 1
+
+    async def _host(self, session: _Session, host: Ingest) -> None:
+        """The newest publish has the room. Two hosts that connect out of order change nothing in that."""
+        room, present = session.room, self._hosts.get(session.resource.room_id)
+        if present is not None and present.number > session.number:
+            session.replaced = True
+            return
+        if present is not None:
+            present.replaced = True
+            present.peer.gone.set()
+        self._hosts[room.room_id] = session
+        room.take_over(host)
+        try:
+            await session.peer.gone.wait()
+        finally:
+            room.leave(host)
+            if self._hosts.get(room.room_id) is session:
+                del self._hosts[room.room_id]
+
+    async def _watch(self, session: _Session, plan: PlaybackPlan) -> None:
+        room = session.room
+        viewer = Viewer(session.peer, plan, room.tracks, self._out, room.want_keyframe)
+        room.join(viewer)
+        try:
+            await session.peer.gone.wait()
+        finally:
+            room.part(viewer)
+
+    def _forget(self, session: _Session) -> None:
+        self._sessions.pop(session.resource.id, None)
+        if session.replaced:
+            self._replaced[session.resource.id] = session.resource
+            if len(self._replaced) > _REPLACED_KEPT:
+                self._replaced.popitem(last=False)
+        room = session.room
+        if not any(other.room is room for other in self._sessions.values()):
+            self._rooms.pop(room.room_id, None)
+
+    async def _end(self, session: _Session) -> None:
+        session.peer.gone.set()
+        if session.task is not None:
+            await asyncio.wait((session.task,))
+
+    def _current_certificate(self) -> Certificate:
+        """One for all peers: making a key for each would cost every join a millisecond."""
+        now = time.monotonic()
+        if self._certificate is None or now > self._certificate[1]:
+            self._certificate = (Certificate.generateCertificate(), now + _CERTIFICATE_LASTS)
+        return self._certificate[0]
+
+    # Figures
+
+    def rooms(self) -> Mapping[str, Health]:
+        return {room_id: room.health() for room_id, room in self._rooms.items()}
+
+    def figures(self) -> Figures:
+        counters = self.mux.counters
+        return Figures(
+            rooms=len(self._rooms),
+            hosts=len(self._hosts),
+            viewers=sum(len(room.viewers) for room in self._rooms.values()),
+            connecting=self._connecting,
+            agents=len(self.mux.agents),
+            draining=self._draining,
+            joins=self._joins,
+            failed=self._failed,
+            packets_sent=self._out.sent,
+            packets_lost=self._out.lost,
+            datagrams_received=counters.received,
+            datagrams_unknown=counters.unknown,
+            checks_refused=counters.refused,
+        )
+
+
+def _entity_tag() -> str:
+    """Strong, and new with each ICE session (RFC 9725, 4.3.1)."""
+    return f'"{secrets.token_hex(8)}"'

@@ -1,0 +1,166 @@
+"""The catalog over HTTP, and its pictures."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response, get, patch, post, put
+from litestar.params import Parameter
+from litestar.status_codes import HTTP_304_NOT_MODIFIED
+from msgspec import UNSET, UnsetType
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from server.catalog import imports, pictures, rules, service, sheet
+from server.kit.money import PriceMinor
+from server.kit.paging import Page, page
+from server.kit.principal import Principal, Role, allow
+from server.kit.problems import NotFound
+
+Text = Annotated[str, msgspec.Meta(max_length=400)]
+LongText = Annotated[str, msgspec.Meta(max_length=20_000)]
+Units = Annotated[int, msgspec.Meta(ge=0, le=rules.MOST_STOCK)]
+KEEPS_CATALOG = [allow(Role.OWNER, Role.OPERATOR)]
+
+
+class NewSku(msgspec.Struct, forbid_unknown_fields=True):
+    price_minor: PriceMinor
+    title: Text = ""
+    was_minor: PriceMinor | None = None
+    stock: Units = 0
+    code: Text = ""
+
+    def draft(self) -> service.SkuDraft:
+        return service.SkuDraft(
+            title=self.title,
+            price_minor=self.price_minor,
+            was_minor=self.was_minor,
+            stock=self.stock,
+            code=self.code,
+        )
+
+
+class NewProduct(msgspec.Struct, forbid_unknown_fields=True):
+    title: Text
+    skus: Annotated[list[NewSku], msgspec.Meta(min_length=1, max_length=rules.MOST_SKUS)]
+    description: LongText = ""
+
+
+class ChangeSku(msgspec.Struct, forbid_unknown_fields=True):
+    sku_id: UUID
+    title: Text | UnsetType = UNSET
+    price_minor: PriceMinor | UnsetType = UNSET
+    was_minor: PriceMinor | UnsetType | None = UNSET
+
+    def change(self) -> service.SkuChange:
+        return service.SkuChange(
+            sku_id=self.sku_id, title=self.title, price_minor=self.price_minor, was_minor=self.was_minor
+        )
+
+
+class ChangeProduct(msgspec.Struct, forbid_unknown_fields=True):
+    title: Text | None = None
+    description: LongText | None = None
+    skus: Annotated[list[ChangeSku], msgspec.Meta(max_length=rules.MOST_SKUS)] = []
+
+
+@get("/api/products", tags=["catalog"])
+async def listing(
+    staff: Principal,
+    session: AsyncSession,
+    q: Annotated[str | None, Parameter(max_length=100)] = None,
+    cursor: Annotated[str | None, Parameter(max_length=64)] = None,
+) -> Page[service.ProductView]:
+    """Newest first; `q` is looked for in titles and codes."""
+    found = page(
+        await service.listing(session, staff.brand_id, q, cursor), lambda product: product, lambda p: p.id
+    )
+    return Page(await service.views(session, found.items), found.next)
+
+
+@post("/api/products", guards=KEEPS_CATALOG, tags=["catalog"])
+async def create(data: NewProduct, staff: Principal, session: AsyncSession) -> service.ProductView:
+    """`stock` goes to headquarters' pool."""
+    product = await service.create_product(
+        session, staff.brand_id, data.title, [sku.draft() for sku in data.skus], data.description
+    )
+    return (await service.views(session, [product]))[0]
+
+
+@get("/api/products/{product_id:uuid}", tags=["catalog"])
+async def show(product_id: UUID, staff: Principal, session: AsyncSession) -> service.ProductView:
+    product = await service.get(session, staff.brand_id, product_id)
+    return (await service.views(session, [product]))[0]
+
+
+@patch("/api/products/{product_id:uuid}", guards=KEEPS_CATALOG, tags=["catalog"])
+async def change(
+    product_id: UUID, data: ChangeProduct, staff: Principal, session: AsyncSession
+) -> service.ProductView:
+    """What is left out stays as it is; all changes or none."""
+    product = await service.get(session, staff.brand_id, product_id)
+    await service.change_product(
+        session,
+        product,
+        title=data.title,
+        description=data.description,
+        skus=[sku.change() for sku in data.skus],
+    )
+    return (await service.views(session, [product]))[0]
+
+
+@post("/api/products/{product_id:uuid}/skus", guards=KEEPS_CATALOG, tags=["catalog"])
+async def add_sku(
+    product_id: UUID, data: NewSku, staff: Principal, session: AsyncSession
+) -> service.ProductView:
+    """One more variant."""
+    product = await service.get(session, staff.brand_id, product_id)
+    await service.add_skus(session, product, [data.draft()])
+    return (await service.views(session, [product]))[0]
+
+
+@put(
+    "/api/products/{product_id:uuid}/image",
+    guards=KEEPS_CATALOG,
+    request_max_body_size=pictures.MOST_BYTES,
+    tags=["catalog"],
+)
+async def set_image(
+    product_id: UUID, body: bytes, staff: Principal, session: AsyncSession
+) -> service.ProductView:
+    """The picture file itself as the body: JPEG, PNG, WebP, GIF, AVIF or BMP, at most 10 MB."""
+    sha256, webp = await pictures.prepare(body)
+    product = await service.get(session, staff.brand_id, product_id)
+    await service.set_picture(session, product, sha256, webp)
+    return (await service.views(session, [product]))[0]
+
+
+@post(
+    "/api/products/imports",
+    guards=KEEPS_CATALOG,
+    request_max_body_size=sheet.MOST_BYTES,
+    tags=["catalog"],
+)
+async def import_sheet(body: bytes, staff: Principal, session: AsyncSession) -> imports.Imported:
+    """The CSV file itself as the body: at most 5,000 rows and 2 MB. Columns: title, variant, price, stock, code."""
+    return await imports.import_sheet(session, staff.brand_id, body)
+
+
+@get("/images/{name:str}", tags=["catalog"], media_type="image/webp")
+async def image(name: str, request: Request[Any, Any, Any], session: AsyncSession) -> Response[bytes]:
+    """A picture by the hash of its bytes: it never changes, so browsers keep it for good."""
+    sha256, _, ending = name.partition(".")
+    if ending != "webp" or not re.fullmatch(r"[0-9a-f]{64}", sha256):
+        raise NotFound
+    headers = {"ETag": f'"{sha256}"', "Cache-Control": "public, max-age=31536000, immutable"}
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(b"", status_code=HTTP_304_NOT_MODIFIED, headers=headers)
+    webp = await service.picture(session, sha256)
+    if webp is None:
+        raise NotFound
+    return Response(webp, media_type="image/webp", headers=headers)
+
+
+ROUTES = [listing, create, show, change, add_sku, set_image, import_sheet, image]

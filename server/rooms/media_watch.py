@@ -1,0 +1,151 @@
+"""Tells a room whether its picture plays, and its control page how the upload does. One worker at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Literal
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from live.broker import Broker, BrokerUnavailable
+from live.events import RoomEvent, control_topic, room_topic
+from live.media.health import Health
+from server.kit.database import Database
+from server.kit.ids import uuid7
+from server.kit.settings import Settings
+from server.rooms.media_proxy import MediaGateway, MediaUnavailable
+
+log = structlog.get_logger()
+
+WATCH_LOCK = 0x5F0C_0006
+LOOK_S = 1.0
+SILENCE = 3
+"""So many looks without an answer of the media node, and its rooms count as away."""
+
+State = Literal["playing", "away"]
+
+
+class MediaWatch:
+    """What was told of each room, and what is to be told after a look. Of `rooms` it is not known what was told."""
+
+    def __init__(self, rooms: Iterable[str] = ()) -> None:
+        self._told: dict[str, State | None] = dict.fromkeys(rooms)
+        self._unanswered = 0
+
+    def look(self, rooms: Mapping[str, Health] | None) -> list[RoomEvent]:
+        """Events after one look; `None` when the node did not answer. A room that is gone from the node is away."""
+        if rooms is None:
+            self._unanswered += 1
+            if self._unanswered < SILENCE:
+                return []
+            rooms = {}
+        else:
+            self._unanswered = 0
+        events = []
+        for room_id in self._told.keys() | rooms.keys():
+            state: State = rooms[room_id].state if room_id in rooms else "away"
+            if self._told.get(room_id, "away") != state:
+                events.append(_event(room_topic(room_id), "media.state", {"state": state}))
+            if state == "playing" or self._told.get(room_id) == "playing":
+                events.append(_event(control_topic(room_id), "media.health", _health(rooms.get(room_id))))
+            self._told[room_id] = state
+        self._told = {room_id: state for room_id, state in self._told.items() if state == "playing"}
+        return events
+
+
+def _event(topic: str, kind: str, data: dict[str, Any]) -> RoomEvent:
+    return RoomEvent(topic, kind, data, str(uuid7()))
+
+
+def _health(health: Health | None) -> dict[str, Any]:
+    """Zeros while nobody sends."""
+    if health is None:
+        return {
+            "bitrate_kbps": 0,
+            "fps": 0,
+            "loss": 0,
+            "rtt_ms": 0,
+            "keyframe_interval_s": 0,
+            "viewers": 0,
+            "warning": None,
+        }
+    return {
+        "bitrate_kbps": health.bitrate_kbps or 0,
+        "fps": health.fps or 0,
+        "loss": round(health.loss or 0, 4),
+        "rtt_ms": round(health.rtt_ms or 0, 1),
+        "keyframe_interval_s": round(health.keyframe_interval_s or 0, 1),
+        "viewers": health.viewers,
+        "warning": health.warning,
+    }
+
+
+async def watch_media(settings: Settings, database: Database, broker: Broker, stop: asyncio.Event) -> None:
+    """The worker's loop. Any number of workers may run it; an advisory lock's holder looks."""
+    gateway = MediaGateway(settings)
+    try:
+        while not stop.is_set():
+            try:
+                async with database.engine.connect() as leader:
+                    if await _elected(leader):
+                        try:
+                            await _look_on(leader, gateway, broker, stop)
+                        finally:
+                            await _stand_down(leader)
+            except Exception:
+                log.exception("a look at the media node failed")
+            await _wait(stop, LOOK_S)
+    finally:
+        await gateway.aclose()
+
+
+async def _look_on(
+    leader: AsyncConnection, gateway: MediaGateway, broker: Broker, stop: asyncio.Event
+) -> None:
+    open_rooms = await leader.execute(
+        text("SELECT id::text FROM room WHERE state IN ('warming', 'live', 'paused')")
+    )
+    watch = MediaWatch(open_rooms.scalars())
+    waiting: Sequence[RoomEvent] = ()
+    while not stop.is_set():
+        await leader.execute(text("SELECT 1"))  # the lock is as alive as its connection
+        await leader.commit()
+        try:
+            rooms: Mapping[str, Health] | None = (await gateway.report()).rooms
+        except MediaUnavailable:
+            rooms = None
+        waiting = [*_newest(waiting), *watch.look(rooms)]
+        with suppress(BrokerUnavailable):
+            if waiting:
+                await broker.append(waiting)
+            waiting = ()
+        await _wait(stop, LOOK_S)
+
+
+def _newest(events: Sequence[RoomEvent]) -> list[RoomEvent]:
+    """Of what could not be told, the last of each kind and topic still counts."""
+    return list({(event.topic, event.kind): event for event in events}.values())
+
+
+async def _elected(leader: AsyncConnection) -> bool:
+    row = await leader.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": WATCH_LOCK})
+    await leader.commit()
+    return bool(row.scalar_one())
+
+
+async def _stand_down(leader: AsyncConnection) -> None:
+    """The lock belongs to the connection, which goes back to the pool; one that is broken has lost it anyway."""
+    with suppress(DBAPIError):
+        await leader.rollback()
+        await leader.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": WATCH_LOCK})
+        await leader.commit()
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)

@@ -1,0 +1,346 @@
+"""Rooms over HTTP: the staff's desk, and what anybody may see from the street."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from litestar import Request, delete, get, patch, post, put
+from litestar.params import Parameter
+from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
+from msgspec import UNSET, UnsetType
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from live.broker import BrokerUnavailable
+from live.media.health import Health
+from live.presence import Presence
+from live.room import Command, End, Pause, Phase, Resume, Start, Warm
+from server.flash_sales import service as flash_sales
+from server.flash_sales.service import SaleCard
+from server.kit.clock import Clock
+from server.kit.database import Database
+from server.kit.idempotency import KeyHeader, require_key
+from server.kit.paging import Page, page
+from server.kit.principal import Principal
+from server.kit.problems import Unavailable
+from server.kit.settings import Settings
+from server.rooms import media, service, shelf, snapshot
+from server.rooms.media import BroadcastToken
+from server.rooms.media_proxy import MediaGateway
+from server.rooms.models import Room
+from server.rooms.rules import SHELF_SIZE, Audience
+from server.rooms.shelf import Card
+from server.rooms.snapshot import Named, RoomInfo, RoomViews
+from server.rooms.viewers import ViewerHere, viewers_here
+from server.stores.models import Store
+
+Title = Annotated[str, msgspec.Meta(min_length=1, max_length=80, pattern=r"\S")]
+
+_ROOM = "/api/rooms/{room_id:uuid}"
+
+
+class NewRoom(msgspec.Struct, forbid_unknown_fields=True):
+    """`template` is a room whose shelf the new one takes over. Store staff need no `store_id`: it is their own."""
+
+    title: Title
+    audience: Audience = Audience.PUBLIC
+    store_id: UUID | None = None
+    template: UUID | None = None
+
+
+class ChangeRoom(msgspec.Struct, forbid_unknown_fields=True):
+    title: Title | UnsetType = UNSET
+    audience: Audience | UnsetType = UNSET
+
+
+class Direct(msgspec.Struct, forbid_unknown_fields=True):
+    action: Literal["warm", "start", "pause", "resume", "end"]
+
+
+class OneProduct(msgspec.Struct, forbid_unknown_fields=True):
+    product_id: UUID
+
+
+class MaybeProduct(msgspec.Struct, forbid_unknown_fields=True):
+    product_id: UUID | None
+
+
+class Products(msgspec.Struct, forbid_unknown_fields=True):
+    product_ids: Annotated[list[UUID], msgspec.Meta(max_length=SHELF_SIZE)]
+
+
+class StoreOfRoom(msgspec.Struct):
+    store_id: UUID
+    name: str
+
+
+class RoomRow(msgspec.Struct, kw_only=True):
+    """A room in a list of the staff's. `here` is how many viewers are in it now."""
+
+    id: UUID
+    title: str
+    state: str
+    audience: str
+    store: StoreOfRoom | None
+    host: Named | None
+    demo: bool
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    here: int
+
+
+class StaffRoom(RoomRow, kw_only=True):
+    pinned: Card | None
+    shelf: list[Card]
+    sales: list[SaleCard]
+
+
+class PublicRoom(RoomInfo, kw_only=True):
+    brand: Named
+    whep_url: str
+    pinned: Card | None
+    shelf: list[Card]
+    sales: list[SaleCard]
+
+
+class ShelfView(msgspec.Struct):
+    shelf: list[Card]
+
+
+class PinView(msgspec.Struct):
+    pinned: Card | None
+
+
+class ViewersView(msgspec.Struct):
+    """`count` is all of them, `items` the first hundreds."""
+
+    count: int
+    items: list[ViewerHere]
+
+
+COMMANDS: dict[str, Command] = {
+    "warm": Warm(),
+    "start": Start(),
+    "pause": Pause(),
+    "resume": Resume(),
+    "end": End(),
+}
+
+
+def _row(room: Room, store_name: str | None, host_name: str | None, here: int) -> dict[str, Any]:
+    return {
+        "id": room.id,
+        "title": room.title,
+        "state": room.state,
+        "audience": room.audience,
+        "store": StoreOfRoom(room.store_id, store_name or "") if room.store_id else None,
+        "host": Named(host_name) if host_name is not None else None,
+        "demo": room.demo,
+        "created_at": room.created_at,
+        "started_at": room.started_at,
+        "ended_at": room.ended_at,
+        "here": here,
+    }
+
+
+async def _here(presence: Presence, room: Room) -> int:
+    return 0 if room.state in (Phase.PLANNED, Phase.ENDED) else await presence.count(str(room.id))
+
+
+async def _staff_room(session: AsyncSession, presence: Presence, room: Room) -> StaffRoom:
+    store = await session.get(Store, room.store_id) if room.store_id else None
+    cards = await shelf.cards(session, room)
+    row = _row(
+        room,
+        store.name if store else None,
+        await snapshot.host_name(session, room),
+        await _here(presence, room),
+    )
+    sales = list(await flash_sales.cards(session, room.id))
+    return StaffRoom(**row, pinned=snapshot.pinned(room, cards), shelf=cards, sales=sales)
+
+
+@get("/api/rooms", tags=["rooms"])
+async def listing(
+    staff: Principal,
+    session: AsyncSession,
+    presence: Presence,
+    state: list[Phase] | None = None,
+    store_id: UUID | None = None,
+    cursor: Annotated[str | None, Parameter(max_length=64)] = None,
+) -> Page[RoomRow]:
+    """Newest first; store staff see headquarters' rooms and their own store's."""
+    states = [phase.value for phase in state or ()]
+    rows = await service.listing(session, staff, states=states, store_id=store_id, cursor=cursor)
+    counts = await asyncio.gather(*(_here(presence, room) for room, _, _ in rows))
+    here = {room.id: count for (room, _, _), count in zip(rows, counts, strict=True)}
+    return page(
+        rows,
+        lambda row: RoomRow(**_row(*row, here[row[0].id])),
+        lambda row: row[0].id,
+    )
+
+
+@post("/api/rooms", status_code=HTTP_201_CREATED, tags=["rooms"])
+async def create(
+    data: NewRoom,
+    staff: Principal,
+    session: AsyncSession,
+    presence: Presence,
+    idempotency_key: KeyHeader = None,
+) -> StaffRoom:
+    """A planned room. With an Idempotency-Key a second tap gives the same room."""
+    room = await service.create(
+        session,
+        staff,
+        title=data.title.strip(),
+        audience=data.audience,
+        store_id=data.store_id,
+        template=data.template,
+        key=require_key(idempotency_key) if idempotency_key else None,
+    )
+    return await _staff_room(session, presence, room)
+
+
+@get(_ROOM, tags=["rooms"])
+async def show(room_id: UUID, staff: Principal, session: AsyncSession, presence: Presence) -> StaffRoom:
+    return await _staff_room(session, presence, await service.to_see(session, staff, room_id))
+
+
+@patch(_ROOM, tags=["rooms"])
+async def change(
+    room_id: UUID, data: ChangeRoom, staff: Principal, session: AsyncSession, presence: Presence
+) -> StaffRoom:
+    room = await service.change(
+        session,
+        staff,
+        room_id,
+        title=None if data.title is UNSET else data.title.strip(),
+        audience=None if data.audience is UNSET else data.audience,
+    )
+    return await _staff_room(session, presence, room)
+
+
+@get(f"{_ROOM}/public", tags=["rooms"])
+async def show_public(
+    request: Request[Any, Any, Any],
+    room_id: UUID,
+    database: Database,
+    views: RoomViews,
+    settings: Settings,
+) -> PublicRoom:
+    """What a viewer sees on opening the page. A public room needs no sign-in."""
+    async with database.transaction() as session:
+        room = await service.to_enter(session, request.scope.get("user"), room_id)
+        brand = await snapshot.brand_name(session, room.brand_id)
+    view = await snapshot.without_broker(database, views, room_id)
+    return PublicRoom(
+        **msgspec.structs.asdict(view.room),
+        brand=Named(brand),
+        whep_url=media.whep_url(settings, room_id),
+        pinned=view.pinned,
+        shelf=view.shelf,
+        sales=view.sales,
+    )
+
+
+@post(f"{_ROOM}/state", status_code=HTTP_200_OK, tags=["rooms"])
+async def direct(
+    room_id: UUID,
+    data: Direct,
+    staff: Principal,
+    session: AsyncSession,
+    presence: Presence,
+    clock: Clock,
+) -> StaffRoom:
+    """planned → warming → live ⇄ paused → ended. The same button pressed again changes nothing; a step that the state
+    does not allow is refused (409 `wrong-state`)."""
+    room = await service.direct(session, staff, room_id, COMMANDS[data.action], clock())
+    return await _staff_room(session, presence, room)
+
+
+@post(f"{_ROOM}/shelf", status_code=HTTP_201_CREATED, tags=["rooms"])
+async def put_on_shelf(
+    room_id: UUID, data: OneProduct, staff: Principal, session: AsyncSession
+) -> ShelfView:
+    return ShelfView(await service.put_on_shelf(session, staff, room_id, data.product_id))
+
+
+@put(f"{_ROOM}/shelf", tags=["rooms"])
+async def arrange_shelf(
+    room_id: UUID, data: Products, staff: Principal, session: AsyncSession, clock: Clock
+) -> ShelfView:
+    """These products in this order, and no others."""
+    return ShelfView(await service.arrange_shelf(session, staff, room_id, data.product_ids, clock()))
+
+
+@delete(f"{_ROOM}/shelf/{{product_id:uuid}}", status_code=HTTP_200_OK, tags=["rooms"])
+async def take_off_shelf(
+    room_id: UUID, product_id: UUID, staff: Principal, session: AsyncSession, clock: Clock
+) -> ShelfView:
+    return ShelfView(await service.take_off_shelf(session, staff, room_id, product_id, clock()))
+
+
+@put(f"{_ROOM}/pin", tags=["rooms"])
+async def pin(
+    room_id: UUID, data: MaybeProduct, staff: Principal, session: AsyncSession, clock: Clock
+) -> PinView:
+    """Put a product of the shelf before everybody's eyes; `null` takes it away."""
+    room = await service.pin(session, staff, room_id, data.product_id, clock())
+    return PinView(await shelf.card(session, room, room.pinned_id) if room.pinned_id else None)
+
+
+@post(f"{_ROOM}/broadcast-tokens", status_code=HTTP_201_CREATED, tags=["rooms"])
+async def issue_broadcast_token(
+    room_id: UUID, staff: Principal, session: AsyncSession, settings: Settings, clock: Clock
+) -> BroadcastToken:
+    """For WHIP from a browser, OBS or another encoder."""
+    room = await service.to_run(session, staff, room_id, lock=True)
+    if room.state == Phase.ENDED:
+        raise service.WrongState(state=room.state, reason="room-ended")
+    await service.take_the_stage(session, staff, room)
+    token = media.whip_token(settings, room_id, staff.id, clock())
+    return BroadcastToken(media.whip_url(settings, room_id), token)
+
+
+@get(f"{_ROOM}/media", tags=["rooms"])
+async def show_media(
+    room_id: UUID, staff: Principal, session: AsyncSession, gateway: MediaGateway
+) -> Health:
+    """How the host's upload does, and how many watch the picture."""
+    await service.to_see(session, staff, room_id)
+    return await gateway.health(str(room_id)) or Health(state="away", viewers=0)
+
+
+@get(f"{_ROOM}/viewers", tags=["rooms"])
+async def show_viewers(
+    room_id: UUID, staff: Principal, session: AsyncSession, presence: Presence
+) -> ViewersView:
+    """Who is in the room now, with who carries them."""
+    await service.to_count(session, staff, room_id)
+    try:
+        here = await presence.here(str(room_id))
+    except BrokerUnavailable:
+        raise Unavailable(retry_after_s=2) from None
+    return ViewersView(len(here), await viewers_here(session, room_id, [UUID(member) for member in here]))
+
+
+ROUTES = [
+    listing,
+    create,
+    show,
+    change,
+    show_public,
+    direct,
+    put_on_shelf,
+    arrange_shelf,
+    take_off_shelf,
+    pin,
+    issue_broadcast_token,
+    show_media,
+    show_viewers,
+]

@@ -1,0 +1,280 @@
+"""The WebSocket's door: who may come in, what they see on entering, and where their words go. `live` does the rest.
+
+Whose token it is, and that a browser's handshake comes from this site, was seen to before (`server/web`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, defaultdict
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import structlog
+from litestar import WebSocket, websocket
+from litestar.handlers import WebsocketRouteHandler
+
+from live.broker import Broker, BrokerUnavailable
+from live.desk import Entrance, Presentee, Refusal, Said
+from live.events import control_topic, member_topic, room_topic, store_topic
+from live.hub import Hub
+from live.protocol import CloseCode, Hello
+from live.session import serve
+from server.attribution import service as attribution
+from server.chat import moderation
+from server.chat.rules import may_moderate, may_speak
+from server.chat.service import Chat
+from server.engagement.likes.rules import Allowance
+from server.kit.clock import Clock
+from server.kit.database import Database
+from server.kit.principal import Principal, Role
+from server.kit.problems import Forbidden, NotFound, NotSignedIn, Problem
+from server.kit.settings import Settings
+from server.rooms import service
+from server.rooms.models import Room
+from server.rooms.rules import may_run
+from server.rooms.snapshot import RoomViews
+from server.stores.models import Store
+
+log = structlog.get_logger()
+
+JOINED_S = 1.0
+JOINED_SHOWN = 3
+"""So many names of newcomers a room and second are told; the count tells the rest."""
+VISITS_AT_ONCE = 4
+"""Visits written at the same time by one process: a crowd that comes at once leaves connections for the buyers."""
+VISITS_REMEMBERED = 50_000
+
+
+class Joins:
+    """Tells a room who came, a few names a second."""
+
+    def __init__(self, broker: Broker, hub: Hub) -> None:
+        self._broker = broker
+        self._hub = hub
+        self._came: dict[UUID, list[str]] = defaultdict(list)
+
+    def add(self, room_id: UUID, name: str) -> None:
+        names = self._came[room_id]
+        if not names:
+            self._hub.spawn(self._tell(room_id))
+        if len(names) < JOINED_SHOWN:
+            names.append(name)
+
+    async def _tell(self, room_id: UUID) -> None:
+        await asyncio.sleep(JOINED_S)
+        lines = [
+            msgspec.json.encode({"kind": "viewer.joined", "name": name}) for name in self._came.pop(room_id)
+        ]
+        with suppress(BrokerUnavailable):
+            await self._broker.say(room_topic(room_id), lines)
+
+
+class Visits:
+    """Writes each member's visit of a room; once a process, since entering again changes nothing."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._places = asyncio.Semaphore(VISITS_AT_ONCE)
+        self._known: OrderedDict[tuple[UUID, UUID], None] = OrderedDict()
+
+    async def enter(self, room_id: UUID, room_store_id: UUID | None, who: Principal) -> None:
+        if (room_id, who.id) in self._known:
+            return
+        async with self._places, self._database.transaction() as session:
+            await attribution.enter(session, room_id, who.id, who.brand_id, room_store_id, self._clock())
+        self._known[room_id, who.id] = None
+        if len(self._known) > VISITS_REMEMBERED:
+            self._known.popitem(last=False)
+
+
+@dataclass
+class House:
+    """What the doors of one process share."""
+
+    database: Database
+    settings: Settings
+    clock: Clock
+    hub: Hub
+    broker: Broker
+    chat: Chat
+    views: RoomViews
+    joins: Joins = field(init=False)
+    visits: Visits = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.joins = Joins(self.broker, self.hub)
+        self.visits = Visits(self.database, self.clock)
+
+
+def _refused(problem: Problem) -> Refusal:
+    gone = isinstance(problem, NotFound)
+    return Refusal(problem.body(), CloseCode.NO_SUCH_ROOM if gone else CloseCode.NOT_ALLOWED)
+
+
+class RoomDesk:
+    """One connection to a room. With `control`, that of whoever runs or moderates it."""
+
+    def __init__(self, house: House, who: Principal | None, room: str, *, control: bool) -> None:
+        self._house = house
+        self._who = who
+        self._asked = room
+        self._control = control
+        self._room: Room | None = None
+        self._allowance = Allowance()
+        self._may_speak = False
+
+    async def enter(self, hello: Hello) -> Entrance:
+        try:
+            return await self._enter(hello)
+        except Problem as problem:
+            raise _refused(problem) from problem
+
+    async def _enter(self, hello: Hello) -> Entrance:
+        who, room_id = self._who, _id(self._asked)
+        if who is None:
+            raise NotSignedIn
+        if hello.invite and who.kind == "member":
+            await self._touch(who, hello.invite)
+        async with self._house.database.transaction() as session:
+            room = self._room = await service.to_enter(session, who, room_id)
+            if who.brand_id != room.brand_id:
+                raise NotFound
+            muted_until = None
+            if who.kind == "member":
+                muted_until = await moderation.muted_until(session, room_id, who.id, self._house.clock())
+        if self._control and not _may_control(who, room):
+            raise Forbidden
+        self._may_speak = may_speak(who, room.brand_id, room.store_id)
+        you = {"member_id": who.id, "name": who.name, "role": who.role.value, "muted_until": muted_until}
+        topics = [room_topic(room_id), member_topic(who.id)]
+        if self._control:
+            topics.append(control_topic(room_id))
+        present = None
+        if who.kind == "member":
+            present = Presentee(str(room_id), str(who.id), {"name": who.name})
+        return Entrance(topics, msgspec.to_builtins(you), present)
+
+    async def _touch(self, who: Principal, code: str) -> None:
+        """A link that came with the hello counts like one that was opened before; a wrong one keeps nobody out."""
+        house = self._house
+        with suppress(Problem):
+            async with house.database.transaction() as session:
+                await attribution.touch(
+                    session, house.settings.secret, code, who.brand_id, who.id, house.clock()
+                )
+
+    async def snapshot(self) -> msgspec.Raw:
+        assert self._who is not None
+        member_id = self._who.id if self._who.kind == "member" else None
+        return await self._house.views.snapshot(_id(self._asked), member_id)
+
+    async def arrived(self, first: bool) -> None:
+        who, room = self._who, self._room
+        assert who is not None
+        assert room is not None
+        if who.kind != "member":
+            return
+        self._house.hub.spawn(self._house.visits.enter(room.id, room.store_id, who))
+        if first:
+            self._house.joins.add(room.id, who.name)
+
+    async def say(self, text: str, ref: str) -> Said:
+        assert self._who is not None
+        try:
+            if not self._may_speak:
+                raise Forbidden
+            said = await self._house.chat.say(self._who, _id(self._asked), ref, text)
+        except Problem as problem:
+            raise Refusal(problem.body()) from problem
+        return Said(str(said.id), said.talk)
+
+    async def like(self, count: int) -> None:
+        if counted := self._allowance.spend(count, asyncio.get_running_loop().time()):
+            self._house.hub.like(room_topic(_id(self._asked)), counted)
+
+    async def leave(self) -> None:
+        return None
+
+
+def _may_control(who: Principal, room: Room) -> bool:
+    scope = service.scope_of(room)
+    return may_run(who, scope) or may_moderate(who, room.brand_id, room.store_id)
+
+
+class StoreDesk:
+    """One connection of a store's page: its manager, its guides, or headquarters. It only listens."""
+
+    def __init__(self, house: House, who: Principal | None, store: str) -> None:
+        self._house = house
+        self._who = who
+        self._asked = store
+        self._store: Store | None = None
+
+    async def enter(self, hello: Hello) -> Entrance:
+        try:
+            return await self._enter()
+        except Problem as problem:
+            raise _refused(problem) from problem
+
+    async def _enter(self) -> Entrance:
+        who, store_id = self._who, _id(self._asked)
+        if who is None:
+            raise NotSignedIn
+        if who.kind != "staff":
+            raise Forbidden
+        async with self._house.database.transaction() as session:
+            store = self._store = await session.get(Store, store_id)
+        if store is None or not _may_follow(who, store):
+            raise NotFound
+        you = {"member_id": str(who.id), "name": who.name, "role": who.role.value, "muted_until": None}
+        return Entrance([store_topic(store_id)], you)
+
+    async def snapshot(self) -> Any:
+        """Figures come by HTTP; after a gap the page asks for them anew."""
+        assert self._store is not None
+        return {"store": {"store_id": str(self._store.id), "name": self._store.name}}
+
+    async def arrived(self, first: bool) -> None:
+        return None
+
+    async def say(self, text: str, ref: str) -> Said:
+        raise Refusal(Forbidden().body())
+
+    async def like(self, count: int) -> None:
+        raise Refusal(Forbidden().body())
+
+    async def leave(self) -> None:
+        return None
+
+
+def _may_follow(who: Principal, store: Store) -> bool:
+    own_guide = who.role is Role.GUIDE and who.store_id == store.id and who.brand_id == store.brand_id
+    return own_guide or who.may_see_store(store.brand_id, store.id)
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound from None
+
+
+@websocket("/ws/rooms/{room_id:str}")
+async def room_socket(
+    socket: WebSocket[Any, Any, Any], room_id: str, house: House, view: str | None = None
+) -> None:
+    desk = RoomDesk(house, socket.scope.get("user"), room_id, control=view == "control")
+    await serve(socket, house.hub, desk)
+
+
+@websocket("/ws/stores/{store_id:str}")
+async def store_socket(socket: WebSocket[Any, Any, Any], store_id: str, house: House) -> None:
+    await serve(socket, house.hub, StoreDesk(house, socket.scope.get("user"), store_id))
+
+
+ROUTES: list[WebsocketRouteHandler] = [room_socket, store_socket]

@@ -1,0 +1,102 @@
+import { onScopeDispose, reactive, toRefs } from 'vue'
+import {
+  RoomClient,
+  roomAddress,
+  type Card,
+  type ConnectionState,
+  type ControlFacts,
+  type RoomInfo,
+  type Sale,
+  type Snapshot,
+  type You,
+} from '@/shared/room-client'
+import { learnServerTime } from '@/shared/time'
+
+interface RoomNow {
+  connection: ConnectionState
+  info: RoomInfo | null
+  you: You | null
+  pinned: Card | null
+  shelf: Card[]
+  sales: Sale[]
+  here: number
+  likes: number
+  health: ControlFacts['media.health'] | null
+  playing: boolean
+  /** The server asked not to come back (no such room, not allowed). */
+  closedWith: number | null
+}
+
+/** What the room's socket tells, kept as it stands now. */
+export function useRoom(id: string) {
+  const client = new RoomClient({ address: () => roomAddress(location.origin, id, { view: 'control' }) })
+  const now = reactive<RoomNow>({
+    connection: 'idle',
+    info: null,
+    you: null,
+    pinned: null,
+    shelf: [],
+    sales: [],
+    here: 0,
+    likes: 0,
+    health: null,
+    playing: false,
+    closedWith: null,
+  })
+  client.on('state', (state) => (now.connection = state))
+  client.on('over', ({ code }) => (now.closedWith = code))
+  client.on('welcome', ({ you }) => (now.you = you))
+  client.on('snapshot', (snapshot) => takeSnapshot(now, snapshot))
+  client.on('here', (here) => (now.here = here))
+  client.on('likes', (likes) => (now.likes = likes))
+  followShow(client, now)
+  followSales(client, now)
+  const wake = (): void => client.wake()
+  addEventListener('online', wake)
+  onScopeDispose(() => {
+    removeEventListener('online', wake)
+    client.close()
+  })
+  return { client, ...toRefs(now) }
+}
+
+export type Room = ReturnType<typeof useRoom>
+
+function takeSnapshot(now: RoomNow, snapshot: Snapshot): void {
+  now.info = snapshot.room
+  now.pinned = snapshot.pinned
+  now.shelf = snapshot.shelf
+  now.sales = snapshot.sales
+  now.here = snapshot.here
+  now.likes = snapshot.likes
+}
+
+function followShow(client: RoomClient, now: RoomNow): void {
+  client.onFact('room', 'room.state', ({ state, at }) => {
+    learnServerTime(at)
+    if (!now.info) return
+    now.info.state = state
+    if (state === 'live') now.info.started_at ??= at
+  })
+  client.onFact('room', 'room.pinned', ({ card }) => (now.pinned = card))
+  client.onFact('room', 'shelf.changed', ({ shelf }) => (now.shelf = shelf))
+  client.onFact('room', 'media.state', ({ state }) => (now.playing = state === 'playing'))
+  client.onFact('control', 'media.health', (health) => (now.health = health))
+}
+
+function followSales(client: RoomClient, now: RoomNow): void {
+  client.onFact('room', 'sale.opened', ({ sale }) => {
+    now.sales = [...now.sales.filter((one) => one.sale_id !== sale.sale_id), sale]
+  })
+  client.onFact('room', 'sale.closed', ({ sale_id }) => {
+    const sale = now.sales.find((one) => one.sale_id === sale_id)
+    if (sale) sale.state = 'closed'
+  })
+  client.onFact('room', 'sale.stock', ({ sale_id, lines }) => {
+    const sale = now.sales.find((one) => one.sale_id === sale_id)
+    for (const line of lines) {
+      const mine = sale?.lines.find((one) => one.sku_id === line.sku_id)
+      if (mine) Object.assign(mine, line, { total: line.free + line.held + line.sold })
+    }
+  })
+}

@@ -1,0 +1,49 @@
+import { ref } from 'vue'
+import { api, ApiProblem } from '../api'
+import type { Account } from '../types'
+
+export const account = ref<Account | null>(null)
+
+/** The signed-in account, or null when nobody is. */
+export async function whoIsHere(): Promise<Account | null> {
+  try {
+    account.value = (await api<{ account: Account }>('/api/session')).account
+    return account.value
+  } catch (reason) {
+    if (reason instanceof ApiProblem && reason.status === 401) return null
+    throw reason
+  }
+}
+
+/** The account, or the log-in page; the promise then stays open, so that nothing flashes behind. */
+export async function mustBeHere(): Promise<Account> {
+  const here = await whoIsHere()
+  if (here) return here
+  goToLogin()
+  return new Promise(() => undefined)
+}
+
+export function goToLogin(): void {
+  location.replace(`/login?next=${encodeURIComponent(location.pathname + location.hash)}`)
+}
+
+/** Where each role works. */
+export function homeOf(here: Account): string {
+  if ((here.role === 'manager' || here.role === 'guide') && here.store) return `/store/${here.store.store_id}`
+  return here.role === 'host' ? '/hq#/rooms' : '/hq'
+}
+
+/** Only a path of our own: `//elsewhere` and `/\elsewhere` lead to other sites. */
+export function safeNext(query: string): string | null {
+  const next = new URLSearchParams(query).get('next')
+  return next && /^\/(?![/\\])/.test(next) && !next.startsWith('/login') ? next : null
+}
+
+export async function leave(): Promise<void> {
+  await api('/api/session', { method: 'DELETE' }).catch(() => undefined)
+  location.assign('/login')
+}
+
+export function may(...roles: Account['role'][]): boolean {
+  return account.value !== null && roles.includes(account.value.role)
+}

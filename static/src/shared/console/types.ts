@@ -1,0 +1,110 @@
+import type { Account, Audience, Card, Order, Product, RoomFigures, RoomState, Sale, StaffRole, Store } from '../types'
+
+/** Shapes that only staff see. */
+export interface StaffRoom {
+  id: string
+  title: string
+  state: RoomState
+  audience: Audience
+  store: { store_id: string; name: string } | null
+  host: { name: string } | null
+  demo: boolean
+  created_at: string
+  started_at: string | null
+  ended_at: string | null
+  pinned: Card | null
+  shelf: Card[]
+  sales: Sale[]
+  here: number
+}
+
+export interface MemberRow {
+  member_id: string
+  name: string
+  phone: string | null
+  guest: boolean
+  created_at: string
+}
+
+export interface TimelineItem {
+  id: string
+  kind: string
+  at: string
+  room_id: string | null
+  store_id: string | null
+  data: Record<string, unknown>
+}
+
+interface Named { store_id?: string; account_id?: string; name: string }
+
+export interface Credit {
+  credit_id: string
+  order_id: string
+  store: Named | null
+  guide: Named | null
+  amount_minor: number
+  reversed_minor: number
+  net_minor: number
+  rule: string
+  at: string
+}
+
+export interface Arrival {
+  arrival_id: string
+  member_id: string
+  name: string
+  room_id: string
+  guide: Named | null
+  orders: number
+  amount_minor: number
+  tags: string[]
+  at: string
+}
+
+export interface BoardFigures {
+  visits: number
+  orders: number
+  amount_minor: number
+  reversed_minor: number
+  net_minor: number
+}
+
+export interface StoreBoard {
+  store: { store_id: string; name: string }
+  guides: (BoardFigures & { rank: number; guide: { account_id: string; name: string } })[]
+  unguided: BoardFigures
+  totals: BoardFigures
+}
+
+export interface GuidePage {
+  store: { store_id: string; name: string } | null
+  guide: { account_id: string; name: string }
+  arrivals: Arrival[]
+  credits: Credit[]
+  orders: Order[]
+  totals: { visits: number; orders: number; amount_minor: number; credited_minor: number }
+}
+
+export interface StaffAccount extends Omit<Account, 'role'> {
+  role: Role
+  disabled: boolean
+  created_at: string
+}
+export type Role = StaffRole | 'moderator' | 'finance' | 'read_only'
+
+export interface RoomReport extends RoomFigures {
+  started_at: string | null
+  ended_at: string | null
+  products: { product_id: string; title: string; image: string | null; quantity: number; amount_minor: number }[]
+  guides: { guide_id: string; name: string; store: string | null; orders: number; amount_minor: number }[]
+}
+
+export interface ImportReport {
+  rows: number
+  created: number
+  updated: number
+  unchanged: number
+  problems: { row: number; column: string; message: string }[]
+}
+
+export type { Account, Order, Product, StaffRole, Store }

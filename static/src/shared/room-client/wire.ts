@@ -1,0 +1,168 @@
+/** What the room's WebSocket carries. Times are ISO 8601 UTC, money is in minor units (fen). */
+export type RoomState = 'planned' | 'warming' | 'live' | 'paused' | 'ended'
+export type Audience = 'public' | 'invited' | 'members' | 'staff'
+export interface Sku { sku_id: string; title: string; price_minor: number; free: number }
+export interface Card {
+  product_id: string
+  title: string
+  image: string | null
+  price_minor: number
+  was_minor: number | null
+  skus: Sku[]
+  position: number
+}
+export interface SaleLine {
+  sku_id: string
+  product_id: string
+  title: string
+  image: string | null
+  price_minor: number
+  was_minor: number | null
+  total: number
+  free: number
+  held: number
+  sold: number
+}
+export interface Sale {
+  sale_id: string
+  title: string
+  state: 'scheduled' | 'open' | 'closed'
+  opens_at: string
+  ends_at: string
+  limit_per_buyer: number
+  hold_seconds: number
+  lines: SaleLine[]
+}
+export interface Hold {
+  hold_id: string
+  order_id: string
+  sale_id: string | null
+  quantity: number
+  amount_minor: number
+  pay_by: string
+}
+export interface Gift { gift_id: string; name: string; icon: string; price_minor: number }
+export interface RoomInfo {
+  id: string
+  title: string
+  state: RoomState
+  audience: Audience
+  host: { name: string } | null
+  demo: boolean
+  started_at: string | null
+}
+export interface Snapshot {
+  room: RoomInfo
+  pinned: Card | null
+  shelf: Card[]
+  sales: Sale[]
+  holds: Hold[]
+  here: number
+  likes: number
+  gifts: Gift[]
+}
+
+/** Facts of the room topic, by kind. */
+export interface RoomFacts {
+  'room.state': { state: RoomState; at: string }
+  'room.pinned': { card: Card | null }
+  'shelf.changed': { shelf: Card[] }
+  'sale.opened': { sale: Sale }
+  'sale.closed': { sale_id: string; reason: string }
+  'sale.stock': { sale_id: string; lines: { sku_id: string; free: number; held: number; sold: number }[] }
+  'order.ticker': { name: string; title: string; quantity: number; at: string }
+  'tip.given': { tip_id: string; name: string; gift: { name: string; icon: string }; quantity: number; amount_minor: number }
+  'chat.deleted': { message_id: string }
+  'chat.restored': { message: ChatLine }
+  'member.muted': { member_id: string; until: string }
+  'member.unmuted': { member_id: string }
+  'media.state': { state: 'playing' | 'away' }
+}
+export interface MemberFacts {
+  'hold.created': { hold: Hold }
+  'order.paid': { order_id: string }
+  'order.expired': { order_id: string }
+  'order.cancelled': { order_id: string }
+  'order.refunded': { order_id: string; amount_minor: number }
+  'order.fulfilled': { order_id: string }
+  'wallet.changed': { balance_minor: number }
+  muted: { until: string | null }
+}
+export interface ControlFacts {
+  'order.held': ControlOrder
+  'order.paid': ControlOrder
+  'order.refunded': ControlOrder
+  'viewer.entered': { member_id: string; name: string; store: string | null; guide: string | null; tags: string[] }
+  'media.health': {
+    bitrate_kbps: number
+    fps: number
+    loss: number
+    rtt_ms: number
+    keyframe_interval_s: number
+    viewers: number
+    warning: string | null
+  }
+}
+export interface ControlOrder {
+  order_id: string
+  number: string
+  name: string
+  amount_minor: number
+  store: string | null
+  guide: string | null
+}
+export interface StoreFacts {
+  arrival: { member_id: string; name: string; guide_id: string | null; orders: number; amount_minor: number; tags: string[]; at: string }
+  'credit.earned': { credit_id: string; order_id: string; amount_minor: number; guide: string | null }
+  'credit.reversed': { credit_id: string; order_id: string; amount_minor: number; guide: string | null }
+  'order.paid': Record<string, unknown>
+}
+export interface ChatLine { id: string; member_id: string; name: string; role: string; text: string; at: string }
+export type Talk = ({ kind: 'chat.said' } & ChatLine) | { kind: 'viewer.joined'; name: string }
+
+type FactsOf<Topic extends string, Kinds> = {
+  [Kind in keyof Kinds]: { topic: Topic; kind: Kind; data: Kinds[Kind]; position: string }
+}[keyof Kinds]
+export interface FactKinds {
+  room: RoomFacts
+  me: MemberFacts
+  control: ControlFacts
+  store: StoreFacts
+}
+export type Topic = keyof FactKinds
+export type Fact = { [T in Topic]: FactsOf<T, FactKinds[T]> }[Topic]
+
+export interface Problem { slug: string; status: number; title?: string; detail?: string; [more: string]: unknown }
+export interface You { member_id: string | null; name: string; role: string; muted_until: string | null }
+
+export interface Welcome {
+  type: 'welcome'
+  v: 1
+  session: string
+  you: You
+  positions: Partial<Record<Topic, string>>
+  resumed: Partial<Record<Topic, boolean>>
+  snapshot: Snapshot | null
+  talk: Talk[]
+}
+export interface Batch {
+  type: 'batch'
+  topic: Topic
+  position: string
+  facts?: { o: number; kind: string; data: unknown }[]
+  talk?: Talk[]
+  here?: number
+  likes?: number
+}
+export type ServerFrame =
+  | Welcome
+  | Batch
+  /** `line` is the writer's own line as others see it: a busy room samples talk, but never for its writer. */
+  | { type: 'ack'; ref: string; id: string; line?: Talk }
+  | { type: 'problem'; ref?: string; problem: Problem }
+  | { type: 'pong' }
+export type ClientFrame =
+  | { type: 'hello'; v: 1; positions: Partial<Record<Topic, string>>; invite?: string }
+  | { type: 'say'; ref: string; text: string }
+  | { type: 'like'; count: number }
+  | { type: 'ping' }

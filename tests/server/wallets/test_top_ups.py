@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from server.kit import facts
+from server.kit.clock import utc_now
+from server.kit.ids import uuid7
+from server.members.facts import MembersMerged
+from server.payments import service as payments
+from server.payments.providers import Notice
+from server.wallets import reactions, service
+from server.wallets.facts import WalletMerged, WalletToppedUp
+from server.wallets.routes import ROUTES
+from tests.server.wallets.serving import Served
+
+
+@pytest.fixture
+def served(database) -> Served:
+    return Served(database, ROUTES)
+
+
+async def start(served: Served, member, amount_minor: int = 5000, **more) -> UUID:
+    async with served.as_(member) as client:
+        answer = await client.post("/api/wallet/top-ups", json={"amount_minor": amount_minor, **more})
+    assert answer.status_code == 201, answer.text
+    body = answer.json()
+    assert body["cashier_url"].endswith(f"/sandbox/payments/{body['payment_id']}")
+    return UUID(body["payment_id"])
+
+
+async def pay(database, payment_id: UUID, amount_minor: int = 5000, event_id: str = "evt_1") -> None:
+    async with database.transaction() as session:
+        notice = Notice(event_id, payment_id, True, amount_minor)
+        await payments.receive(session, "sandbox", notice, utc_now())
+
+
+async def wallet(served: Served, member) -> dict:
+    async with served.as_(member) as client:
+        return (await client.get("/api/wallet")).json()
+
+
+async def told(database, kind: str) -> list[dict]:
+    async with database.transaction() as session:
+        rows = await session.execute(
+            text("SELECT body FROM outbox WHERE kind = :kind ORDER BY seq"), {"kind": kind}
+        )
+        return list(rows.scalars())
+
+
+async def nothing_is_broken(database) -> None:
+    async with database.transaction() as session:
+        assert {name: rows for name, rows in (await service.verify(session)).items() if rows} == {}
+
+
+async def test_a_paid_top_up_is_in_the_wallet_and_its_owner_hears_of_it(shop, database, served):
+    member = await shop.member()
+    assert await wallet(served, member) == {"balance_minor": 0, "entries": []}
+    payment_id = await start(served, member)
+    assert (await wallet(served, member))["balance_minor"] == 0
+    await pay(database, payment_id)
+    page = await wallet(served, member)
+    assert page["balance_minor"] == 5000
+    assert [(entry["kind"], entry["amount_minor"]) for entry in page["entries"]] == [("top_up", 5000)]
+    (fact,) = await told(database, "wallet.topped_up")
+    assert (fact["amount_minor"], fact["balance_minor"]) == (5000, 5000)
+    await nothing_is_broken(database)
+
+
+async def test_a_notice_told_many_times_at_once_fills_the_wallet_once(shop, database, served):
+    member = await shop.member()
+    payment_id = await start(served, member)
+    await asyncio.gather(*(pay(database, payment_id, event_id=f"evt_{i % 3}") for i in range(12)))
+    assert (await wallet(served, member))["balance_minor"] == 5000
+    assert len(await told(database, "wallet.topped_up")) == 1
+    await nothing_is_broken(database)
+
+
+async def test_a_guests_money_follows_into_the_member_it_turned_out_to_be(shop, database, served):
+    guest, member = await shop.members(2)
+    for who in (guest, member):
+        await pay(database, await start(served, who), event_id=f"evt_{who.id}")
+    async with database.transaction() as session:
+        await facts.record(
+            session, MembersMerged(brand_id=shop.brand_id, guest_id=guest.id, member_id=member.id)
+        )
+    assert (await wallet(served, guest))["balance_minor"] == 0
+    assert (await wallet(served, member))["balance_minor"] == 10000
+    (fact,) = await told(database, "wallet.merged")
+    assert (fact["amount_minor"], fact["balance_minor"]) == (5000, 10000)
+    await nothing_is_broken(database)
+
+
+async def test_a_guests_payment_that_succeeds_after_the_merge_is_the_members(shop, database, served):
+    guest, member = await shop.members(2)
+    payment_id = await start(served, guest)
+    async with database.transaction() as session:
+        await session.execute(
+            text("UPDATE member SET merged_into = :member WHERE id = :guest"),
+            {"member": member.id, "guest": guest.id},
+        )
+    await pay(database, payment_id)
+    assert (await wallet(served, member))["balance_minor"] == 5000
+    assert (await told(database, "wallet.topped_up"))[0]["member_id"] == str(member.id)
+    await nothing_is_broken(database)
+
+
+async def test_money_that_comes_while_the_merge_runs_is_not_left_with_the_guest(shop, database, served):
+    guest, member = await shop.members(2)
+    payment_id = await start(served, guest)
+    async with database.transaction() as session:
+        await session.execute(
+            text("SELECT 1 FROM member WHERE id = :guest FOR UPDATE"), {"guest": guest.id}
+        )
+        late = asyncio.create_task(pay(database, payment_id))
+        while not await waits_for_a_lock(database):
+            await asyncio.sleep(0.01)
+        await session.execute(
+            text("UPDATE member SET merged_into = :member WHERE id = :guest"),
+            {"member": member.id, "guest": guest.id},
+        )
+        merged = MembersMerged(brand_id=shop.brand_id, guest_id=guest.id, member_id=member.id)
+        await reactions.move_guest_money(session, merged)
+    await late
+    assert (await wallet(served, guest))["balance_minor"] == 0
+    assert (await wallet(served, member))["balance_minor"] == 5000
+
+
+async def waits_for_a_lock(database) -> bool:
+    async with database.transaction() as session:
+        row = await session.execute(
+            text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                 " AND datname = current_database()")
+        )
+        return bool(row.scalar_one())
+
+
+@pytest.mark.parametrize("amount", [0, -1, 5_000_001, 1.5, "much", None])
+async def test_an_amount_out_of_bounds_is_refused(shop, served, amount):
+    async with served.as_(await shop.member()) as client:
+        answer = await client.post("/api/wallet/top-ups", json={"amount_minor": amount})
+    assert (answer.status_code, answer.json()["slug"]) == (422, "invalid")
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        ("/live/1?wallet", "/live/1?wallet"),
+        ("https://elsewhere.example", "/"),
+        ("//elsewhere.example", "/"),
+        ("/\\elsewhere.example", "/"),
+        ("/\t/elsewhere.example", "/"),
+        ("", "/"),
+    ],
+)
+async def test_the_cashier_sends_back_to_this_site_only(shop, database, served, asked, kept):
+    payment_id = await start(served, await shop.member(), return_url=asked)
+    async with database.transaction() as session:
+        assert (await payments.get(session, payment_id)).return_url == kept
+
+
+async def test_only_a_viewer_has_a_wallet(shop, served):
+    async with served.as_(None) as client:
+        assert (await client.get("/api/wallet")).status_code == 401
+    async with served.as_(shop.owner) as client:
+        assert (await client.get("/api/wallet")).status_code == 403
+
+
+def test_the_owner_hears_the_new_balance_on_the_own_topic():
+    brand_id, member_id = uuid7(), uuid7()
+    for fact in (
+        WalletToppedUp(brand_id=brand_id, member_id=member_id, payment_id=uuid7(), amount_minor=1, balance_minor=7),
+        WalletMerged(brand_id=brand_id, member_id=member_id, guest_id=uuid7(), amount_minor=1, balance_minor=7),
+    ):
+        (event,) = facts.announcements(fact)
+        assert (event.topic, event.kind, event.data) == (f"member:{member_id}", "wallet.changed", {"balance_minor": 7})
+        assert event.id == str(fact.fact_id)
