@@ -106,6 +106,7 @@ class Session:
         "_settling",
         "_tokens",
         "_tokens_at",
+        "_until",
         "_wire",
         "closed",
         "id",
@@ -128,12 +129,22 @@ class Session:
         self._regaining = False
         self._bad = 0
         self._closing: asyncio.Task[None] | None = None
+        self._until = asyncio.timeout(None)
         self._tokens = hub.limits.frames_at_once
         self._tokens_at = asyncio.get_running_loop().time()
 
     # Its life
 
     async def run(self) -> None:
+        """Until the peer is gone (raises Gone) or the session was closed, whoever did it."""
+        try:
+            async with self._until:
+                await self._converse()
+        except TimeoutError:
+            if self.closed is None:
+                raise
+
+    async def _converse(self) -> None:
         if self._hub.stopping:
             return self.close(CloseCode.GOING_AWAY, retry_ms=self._hub.retry_ms())
         hello = await self._hello()
@@ -396,7 +407,12 @@ class Session:
         self.closed = code
         self._hub.leave(self)
         reason = code.reason if retry_ms is None else f"{code.reason};retry_ms={retry_ms}"
-        self._closing = self._hub.spawn(self._wire.close(code, reason))
+        self._closing = self._hub.spawn(self._close(code, reason))
+
+    async def _close(self, code: CloseCode, reason: str) -> None:
+        await self._wire.close(code, reason)
+        if not self._until.expired():
+            self._until.reschedule(0)  # `run` may be waiting for a peer that sends nothing, or for the shop
 
     def gone(self) -> None:
         """The peer has left; there is nobody to tell anything."""

@@ -40,10 +40,12 @@ from server.kit.settings import Settings
 from server.members.routes import ROUTES as MEMBERS
 from server.orders.routes import ROUTES as ORDERS
 from server.payments.routes import ROUTES as PAYMENTS
-from server.rooms.media_proxy import media_routes
+from server.rooms.media import MediaDoor
+from server.rooms.media_proxy import MediaGateway, media_routes
 from server.rooms.routes import ROUTES as ROOMS
-from server.rooms.service import authorize_media
+from server.rooms.snapshot import RoomViews
 from server.rooms.socket import ROUTES as SOCKETS
+from server.rooms.socket import House
 from server.stores.routes import ROUTES as STORES
 from server.tipping.routes import ROUTES as TIPPING
 from server.wallets.routes import ROUTES as WALLETS
@@ -85,9 +87,11 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Litestar:
     database = Database(settings.database_url)
     redis = connect(settings.redis_url)
     broker = RedisBroker(settings.redis_url)
-    hub = Hub(broker)
     presence = Presence(settings.redis_url, str(uuid7()))
+    hub = Hub(broker, presence)
     chat = Chat(database, broker, redis, clock)
+    media_gateway = MediaGateway(settings)
+    room_views = RoomViews(database, presence, broker)
     background = Background()
 
     async def lay_gate(sale_id: Any) -> None:
@@ -106,14 +110,13 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Litestar:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         await claim_desk.start()
-        await hub.start()
-        await presence.start()
         try:
             yield
         finally:
             await hub.stop()
             await chat.stop()
-            await presence.stop()
+            await presence.aclose()
+            await media_gateway.aclose()
             await claim_desk.stop()
             await background.stop()
             await broker.aclose()
@@ -139,7 +142,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Litestar:
     return Litestar(
         route_handlers=[
             *FEATURES,
-            *media_routes(settings, authorize_media),
+            *media_routes(MediaDoor(database, settings, clock), media_gateway),
             *pages.routes(),
             Metrics,
         ],
@@ -163,6 +166,9 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Litestar:
             "hub": given(hub),
             "presence": given(presence),
             "chat": given(chat),
+            "media_gateway": given(media_gateway),
+            "room_views": given(room_views),
+            "house": given(House(database, settings, clock, hub, broker, chat, room_views)),
             "claim_desk": given(claim_desk),
             "sale_book": given(SaleBook()),
         },

@@ -17,6 +17,7 @@ from live.broker import BrokerUnavailable
 from live.broker.redis import RedisBroker
 from live.presence import Presence
 from server.dashboards.recorder import record_minutes
+from server.engagement.likes.service import keep_likes
 from server.flash_sales import reactions as flash_sales
 from server.flash_sales.watch import SaleWatch
 from server.kit.clock import Clock, utc_now
@@ -62,10 +63,11 @@ async def work(settings: Settings, stop: asyncio.Event, clock: Clock = utc_now) 
             loops.create_task(_every(SWEEP_S, expire, stop))
             loops.create_task(_every(FORGET_S, relay.forget, stop))
             loops.create_task(record_minutes(database, presence, stop))
+            loops.create_task(keep_likes(database, broker, stop))
             loops.create_task(watch_media(settings, database, broker, stop))
     finally:
         await own.aclose()
-        await presence.stop()
+        await presence.aclose()
         await broker.aclose()
         await redis.aclose()
         await database.close()

@@ -9,6 +9,7 @@ import av
 from av.container import InputContainer, OutputContainer
 
 KEYFRAMES_PER_SECOND = 2
+SOUND_RATE = 24000  # of what goes into the encoder; Opus is 48,000 on the wire whatever comes in
 _VIDEO_KBPS, _AUDIO_KBPS = 1000, 48
 
 
@@ -27,7 +28,7 @@ def add_video_stream(container: OutputContainer, width: int, height: int, fps: i
 
 
 def add_audio_stream(container: OutputContainer) -> Any:
-    stream = container.add_stream("libopus", rate=48000)
+    stream = container.add_stream("libopus", rate=SOUND_RATE)
     stream.layout = "mono"
     stream.bit_rate = _AUDIO_KBPS * 1000
     return stream

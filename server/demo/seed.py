@@ -34,8 +34,9 @@ from server.kit.database import Database
 from server.kit.principal import Principal, Role
 from server.kit.settings import Settings
 from server.kit.tokens import sign
-from server.members import service as members
 from server.members.models import Member
+from server.members.tokens import member_tokens
+from server.rooms import media
 from server.rooms import service as rooms
 from server.rooms.models import Room
 from server.rooms.rules import Audience
@@ -150,10 +151,10 @@ async def _principal(session: AsyncSession, login: str) -> Principal:
 
 
 async def _keys(session: AsyncSession, settings: Settings, now: datetime) -> dict[str, Any]:
-    owner = await _principal(session, "owner")
+    owner, host = await _principal(session, "owner"), await _principal(session, "host")
     room = (await session.exec(select(Room).where(Room.brand_id == owner.brand_id, Room.demo))).one()
     if room.state == "paused":  # the end of an earlier run
-        await rooms.direct(session, await _principal(session, "host"), room.id, stage.Resume(), now)
+        await rooms.direct(session, host, room.id, stage.Resume(), now)
     product = (
         await session.exec(select(Product).where(Product.brand_id == owner.brand_id).order_by(Product.id))  # type: ignore[arg-type]
     ).first()
@@ -173,9 +174,9 @@ async def _keys(session: AsyncSession, settings: Settings, now: datetime) -> dic
         "store_id": stores_by_code["HZ01"].id,
         "other_store_id": stores_by_code["SH01"].id,
         "whip_url": f"{base}/whip/{room.id}",
-        "whip_token": rooms.broadcast_token(settings, room.id, now, TOKEN_TTL),
+        "whip_token": media.whip_token(settings, room.id, host.id, now, TOKEN_TTL),
         "whep_url": f"{base}/whep/{room.id}",
-        "whep_token": rooms.playback_token(settings, room.id, now, TOKEN_TTL),
+        "whep_token": media.whep_token(settings, room.id, now, TOKEN_TTL),
         "ws_url": f"{socket}/ws/rooms/{room.id}",
         "invite_url": f"{base}/i/{code}",
         "flash_sale_id": await _sale(session, owner, room.id, product.id, now),
@@ -198,7 +199,7 @@ async def _accounts(
     viewer = (
         await session.exec(select(Member).where(Member.brand_id == brand_id, Member.phone == VIEWER_PHONE))
     ).one()
-    token = members.issue_token(settings, viewer, now)
+    token = member_tokens(settings.secret).issue(viewer, now)
     found["viewer"] = {"login": VIEWER_PHONE, "password": "", "token": token}
     return found
 

@@ -38,14 +38,16 @@ def whep_url(settings: Settings, room_id: UUID) -> str:
     return f"{settings.base_url}/whep/{room_id}"
 
 
-def whip_token(settings: Settings, room_id: UUID, staff_id: UUID, now: datetime) -> str:
+def whip_token(
+    settings: Settings, room_id: UUID, staff_id: UUID, now: datetime, ttl: timedelta = BROADCAST_TTL
+) -> str:
     claims = {"room": str(room_id), "by": str(staff_id)}
-    return Signer(settings.secret, "whip").issue(claims, now, BROADCAST_TTL)
+    return Signer(settings.secret, "whip").issue(claims, now, ttl)
 
 
-def whep_token(settings: Settings, room_id: UUID, now: datetime) -> str:
+def whep_token(settings: Settings, room_id: UUID, now: datetime, ttl: timedelta = WATCH_TTL) -> str:
     """For a screen or a player without a member: whoever holds it may watch this room for a day."""
-    return Signer(settings.secret, "whep").issue({"room": str(room_id)}, now, WATCH_TTL)
+    return Signer(settings.secret, "whep").issue({"room": str(room_id)}, now, ttl)
 
 
 class MediaDoor:

@@ -59,25 +59,26 @@ async def give(
     Raises `NotFound` (404; also for another brand's room or gift), `RoomNotLive` and `InsufficientFunds` (409),
     `KeyReused` (422).
     """
-    if told := await _told_before(session, giver.id, key):
+    giver_id = await wallets.present_owner(session, giver.id)
+    if told := await _told_before(session, giver_id, key):
         return await _again(session, told, room_id, gift_id, quantity)
     must_be_open(await _room_state(session, giver.brand_id, room_id))
     gift = await session.get(Gift, gift_id)
     if gift is None or gift.brand_id != giver.brand_id:
         raise NotFound
-    wallet, amount_minor = of_member(giver.id), gift.price_minor * quantity
+    wallet, amount_minor = of_member(giver_id), gift.price_minor * quantity
     try:
         booked = await wallets.book(
             session,
             giver.brand_id,
             "tip",
-            journal_key(giver.id, key),
+            journal_key(giver_id, key),
             [(wallet, -amount_minor), (tips_wallet(giver.brand_id), amount_minor)],
         )
     except wallets.BookedOtherwise:
         raise KeyReused from None
     if not booked.fresh:  # the same key came twice at once, and the other request was first
-        told = await _told_before(session, giver.id, key)
+        told = await _told_before(session, giver_id, key)
         if told is None:
             raise KeyReused
         return await _again(session, told, room_id, gift_id, quantity)
@@ -85,7 +86,7 @@ async def give(
         id=uuid7(),
         brand_id=giver.brand_id,
         room_id=room_id,
-        member_id=giver.id,
+        member_id=giver_id,
         gift_id=gift.id,
         journal_id=booked.journal_id,
         key=key,

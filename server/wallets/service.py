@@ -162,7 +162,7 @@ async def settle_top_up(
     session: AsyncSession, brand_id: UUID, payment_id: UUID, member_id: UUID, amount_minor: int
 ) -> None:
     """The money is here. A guest who was merged meanwhile is paid out to the member."""
-    owner_id = await _present_owner(session, member_id)
+    owner_id = await present_owner(session, member_id)
     wallet = of_member(owner_id)
     booked = await book(
         session,
@@ -184,8 +184,9 @@ async def settle_top_up(
         )
 
 
-async def _present_owner(session: AsyncSession, member_id: UUID) -> UUID:
-    """The member whom a guest was merged into, or the same one. The share lock makes a merge wait for us."""
+async def present_owner(session: AsyncSession, member_id: UUID) -> UUID:
+    """The member whom a guest was merged into, or the same one. To be asked before the wallets are locked: the share
+    lock waits for a merge that is under way, and a later one waits for us."""
     row = await session.execute(
         text("SELECT coalesce(merged_into, id) FROM member WHERE id = :id FOR SHARE"), {"id": member_id}
     )

@@ -30,6 +30,7 @@ PUBLIC_FILES = ("/assets/", "/images/", "/health/")
 class Authentication(ASGIMiddleware):
     def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
         self._database = database
+        self._secret = settings.secret
         self._clock = clock
         self._host = urlsplit(settings.base_url).netloc
 
@@ -50,7 +51,7 @@ class Authentication(ASGIMiddleware):
 
     async def _principal(self, token: str) -> Principal | None:
         if token.count(".") == 2:
-            return await members.authenticate(self._database, token, self._clock())
+            return await members.authenticate(self._database, self._secret, token, self._clock())
         async with self._database.transaction() as session:
             return await accounts.authenticate(session, token, self._clock())
 

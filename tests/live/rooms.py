@@ -30,13 +30,13 @@ class Shop:
         self.snapshots = 0
         self.before_snapshot: Callable[[], Any] | None = None
 
-    async def happen(self, count: int = 1, *, topic: str = room_topic(ROOM)) -> None:
-        """Commit first, relay second, again until the broker takes it: the outbox's way."""
-        events = [
-            RoomEvent(topic, "room.pinned", {"n": self.committed + n}, f"fact-{self.committed + n}")
-            for n in range(1, count + 1)
-        ]
+    async def happen(self, count: int = 1) -> None:
+        numbers = range(self.committed + 1, self.committed + count + 1)
         self.committed += count
+        await self.relay([RoomEvent(room_topic(ROOM), "room.pinned", {"n": n}, f"fact-{n}") for n in numbers])
+
+    async def relay(self, events: list[RoomEvent]) -> None:
+        """What is committed is appended, again until the broker takes it: the outbox's way."""
         while True:
             try:
                 await self.broker.append(events)
@@ -108,7 +108,7 @@ class Phone:
         self.reading = asyncio.Event()
         self.reading.set()
         self._incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self._frames: asyncio.Queue[ServerFrame | Closed] = asyncio.Queue()
+        self._frames: asyncio.Queue[ServerFrame | Exception] = asyncio.Queue()
         self._incoming.put_nowait({"type": "websocket.connect"})
         self.served = asyncio.create_task(serve(self, hub, shop.desk(member)))
 
@@ -123,8 +123,11 @@ class Phone:
             case "websocket.send":
                 self.texts.append(message["text"])
                 frame = decode_server(message["text"])
-                self._note(frame)
-                self._frames.put_nowait(frame)
+                try:
+                    self._note(frame)
+                    self._frames.put_nowait(frame)
+                except AssertionError as error:
+                    self._frames.put_nowait(error)
             case "websocket.close":
                 self._frames.put_nowait(Closed(message["code"], message["reason"]))
                 self._incoming.put_nowait({"type": "websocket.disconnect", "code": message["code"]})
@@ -146,31 +149,34 @@ class Phone:
         """The next such frame. Raises Closed when the connection ends first."""
         async with asyncio.timeout(15):
             while True:
-                frame = await self._frames.get()
-                if isinstance(frame, Closed):
-                    raise frame
+                frame = await self._next()
                 if isinstance(frame, kind) and when(frame):
                     return frame
 
     async def closed(self) -> Closed:
-        async with asyncio.timeout(15):
-            while True:
-                frame = await self._frames.get()
-                if isinstance(frame, Closed):
-                    return frame
+        try:
+            async with asyncio.timeout(15):
+                while True:
+                    await self._next()
+        except Closed as closed:
+            return closed
 
     async def reach(self, state: int) -> None:
         """Wait until facts and snapshots have brought the visitor so far."""
         async with asyncio.timeout(15):
             while self.state < state:
-                frame = await self._frames.get()
-                if isinstance(frame, Closed):
-                    raise frame
+                await self._next()
 
     async def hang_up(self) -> None:
         self._incoming.put_nowait({"type": "websocket.disconnect", "code": 1001})
         self.reading.set()
         await self.served
+
+    async def _next(self) -> ServerFrame:
+        frame = await self._frames.get()
+        if isinstance(frame, Exception):
+            raise frame
+        return frame
 
     def _note(self, frame: ServerFrame) -> None:
         if isinstance(frame, Welcome):
@@ -186,7 +192,9 @@ class Phone:
                 assert numbers == list(range(last.offset + 1, after.offset + 1)), "a hole or a double"
             self.positions[frame.topic] = frame.position
             for fact in frame.facts:
-                number = msgspec.json.decode(fact.data)["n"]
+                number = msgspec.json.decode(fact.data).get("n")
+                if number is None:
+                    continue
                 self.numbers.append(number)
                 assert number <= self.state + 1, "a fact was lost"
                 self.state = max(self.state, number)

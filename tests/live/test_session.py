@@ -12,7 +12,7 @@ import pytest
 
 from live.broker.redis import RedisBroker
 from live.channel import Pace
-from live.events import member_topic, room_topic
+from live.events import RoomEvent, member_topic, room_topic
 from live.hub import Hub
 from live.limits import Limits
 from live.presence import Presence
@@ -78,7 +78,7 @@ async def test_what_is_for_one_member_reaches_that_member_only(phone: Callable[.
     ann, bob = phone("ann"), phone("bob")
     await ann.hello()
     await bob.hello()
-    await shop.happen(topic=member_topic("ann"))
+    await shop.relay([RoomEvent(member_topic("ann"), "order.paid", {"order_id": "o1"}, "paid-o1")])
     frame = await ann.hear(Batch)
     assert frame.topic == "me"
     await shop.happen()

@@ -26,7 +26,7 @@ const two = (n: number): string => String(n).padStart(2, '0')
 
 /** 00:41, 12:05, 1:02:03; never below zero. */
 export function countdown(until: string | number, now: number): string {
-  const left = Math.max(0, Math.ceil((new Date(until).getTime() - now) / 1_000))
+  const left = Math.max(0, Math.floor((new Date(until).getTime() - now) / 1_000))
   return clock(left)
 }
 

@@ -54,7 +54,7 @@ export class WhepPlayer {
 
   /** Now, rather than after the wait: the network is back, or the room says that the host is sending. */
   wake(): void {
-    if (this.state !== 'waiting' && this.state !== 'away') return
+    if ((this.state !== 'waiting' && this.state !== 'away') || this.peer?.connectionState === 'connected') return
     this.failures = 0
     this.release()
     void this.connect()
@@ -131,8 +131,11 @@ export class WhepPlayer {
       if (moved) {
         this.failures = 0
         this.enter('playing')
-      } else if (still > givenUpAfterMs) {
+      } else if (still > givenUpAfterMs && peer.connectionState !== 'connected') {
         return this.fail(null)
+      } else if (still > givenUpAfterMs) {
+        // The connection stands: nobody is sending. The next host's frames come over it.
+        this.enter('away')
       } else if (still > stalledAfterMs && this.state === 'playing') {
         this.enter('stalled')
       }

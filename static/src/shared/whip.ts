@@ -66,6 +66,8 @@ export class WhipPublisher {
   private peer: RTCPeerConnection | null = null
   private trickle: Trickle | null = null
   private resource: string | null = null
+  /** The session that broke off. */
+  private before: string | null = null
   private round = 0
   private failures = 0
   private timer: ReturnType<typeof setTimeout> | null = null
@@ -81,6 +83,8 @@ export class WhipPublisher {
 
   stop(): void {
     this.round++
+    hangUp(this.resource ?? this.before, this.options.token())
+    this.before = null
     this.release()
     this.enter('stopped')
   }
@@ -88,7 +92,7 @@ export class WhipPublisher {
   wake(): void {
     if (this.state !== 'waiting') return
     this.failures = 0
-    this.release()
+    if (this.timer) clearTimeout(this.timer)
     void this.connect()
   }
 
@@ -144,6 +148,8 @@ export class WhipPublisher {
     const round = ++this.round
     const token = this.options.token()
     if (this.state !== 'waiting') this.enter('connecting')
+    if (await this.replaced(token)) return this.enter('refused', 'host-replaced')
+    if (round !== this.round) return
     try {
       const peer = new RTCPeerConnection({ iceServers: [], bundlePolicy: 'max-bundle' })
       this.peer = peer
@@ -201,7 +207,7 @@ export class WhipPublisher {
       } else if (peer.connectionState === 'disconnected') {
         // Often mends itself within a moment.
         lapse = setTimeout(() => round === this.round && peer.connectionState !== 'connected' && this.fail(null), 3_000)
-      } else if (peer.connectionState === 'failed') {
+      } else if (peer.connectionState === 'failed' || peer.connectionState === 'closed') {
         this.fail(null)
       }
     })
@@ -209,6 +215,7 @@ export class WhipPublisher {
 
   private fail(reason: unknown): void {
     this.round++
+    this.before = this.resource ?? this.before
     this.release()
     if (reason instanceof SignallingProblem && (reason.lasting || reason.status === 409)) {
       return this.enter('refused', reason.slug)
@@ -218,11 +225,20 @@ export class WhipPublisher {
     this.timer = setTimeout(() => void this.connect(), asked ?? waitMs(Math.min(this.failures++, 3)))
   }
 
+  /** Ends the session before; true when it ended because another host took the room over, who then keeps it. */
+  private async replaced(token: string | null): Promise<boolean> {
+    const { before } = this
+    this.before = null
+    if (!before) return false
+    const headers: HeadersInit = token ? { Authorization: `Bearer ${token}` } : {}
+    const answer = await fetch(before, { method: 'DELETE', headers }).catch(() => null)
+    return answer?.status === 410
+  }
+
   private release(): void {
     if (this.timer) clearTimeout(this.timer)
     this.timer = null
     this.trickle?.stop()
-    hangUp(this.resource, this.options.token())
     this.peer?.close()
     this.peer = this.trickle = this.resource = null
   }

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from server.kit.database import Database
+from tests.server.attribution.scene import Scene
 from tests.server.shop import Shop
 
 
@@ -18,3 +19,8 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def shop(database: Database) -> Shop:
     return await Shop.open(database)
+
+
+@pytest.fixture
+async def scene(shop: Shop) -> Scene:
+    return await Scene.open(shop)

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from uuid import UUID
 
 import httpx
 from litestar import Litestar
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -59,28 +61,26 @@ class Watch:
 
 
 class WhoCalls(ASGIMiddleware):
-    def __init__(self, database: Database, settings: Settings, watch: Watch) -> None:
-        self._database, self._secret, self._watch = database, settings.secret, watch
-
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         headers = httpx.Headers(scope["headers"])
         cookies = dict(part.strip().split("=", 1) for part in headers.get("cookie", "").split(";") if "=" in part)
         token = headers.get("authorization", "").removeprefix("Bearer ") or cookies.get(accounts.COOKIE, "")
-        scope["user"] = await self._principal(token) if token else None
+        scope["user"] = await self._principal(scope["litestar_app"].state.desk, token) if token else None
         await next_app(scope, receive, send)
 
-    async def _principal(self, token: str) -> Principal | None:
-        async with self._database.transaction() as session:
-            staff = await accounts.authenticate(session, token, self._watch())
-        return staff or await members.authenticate(self._database, self._secret, token, self._watch())
+    async def _principal(self, desk: Desk, token: str) -> Principal | None:
+        async with desk.database.transaction() as session:
+            staff = await accounts.authenticate(session, token, desk.watch())
+        return staff or await members.authenticate(desk.database, desk.settings.secret, token, desk.watch())
 
 
 class Desk:
     """Asks over HTTP and seeds by the services."""
 
     def __init__(self, database: Database, redis: Redis, settings: Settings) -> None:
-        self.database, self.settings, self.watch = database, settings, Watch()
-        self.app = _app(database, redis, settings, self.watch)
+        self.database, self.redis, self.settings, self.watch = database, redis, settings, Watch()
+        self.app = _app()
+        self.app.state.desk, self.app.state.limiter, self.app.state.sms = self, None, None
 
     @asynccontextmanager
     async def browser(self, address: str = "192.0.2.1") -> AsyncIterator[httpx.AsyncClient]:
@@ -139,27 +139,33 @@ def settings_for(database_url: str, redis_url: str, *, demo: bool = True) -> Set
     )
 
 
-def _app(database: Database, redis: Redis, settings: Settings, watch: Watch) -> Litestar:
-    async def session() -> AsyncGenerator[AsyncSession, None]:
-        async with database.transaction() as session:
+@cache
+def _app() -> Litestar:
+    """Made once, for it takes a while; the desk in its state is the test's."""
+
+    async def session(state: State) -> AsyncGenerator[AsyncSession, None]:
+        async with state.desk.database.transaction() as session:
             yield session
 
-    def given(value: Any) -> Provide:
-        return Provide(lambda: value, sync_to_thread=False)
+    def of_desk(part: str) -> Provide:
+        def provide(state: State) -> Any:
+            return getattr(state.desk, part)
+
+        return Provide(provide, sync_to_thread=False)
 
     return Litestar(
         [*ACCOUNTS, *BRANDS, *STORES, *CATALOG, *MEMBERS],
-        middleware=[WhoCalls(database, settings, watch)],
+        middleware=[WhoCalls()],
         exception_handlers=problems.EXCEPTION_HANDLERS,
         dependencies={
             "session": Provide(session),
             "staff": Provide(provide_staff),
             "member": Provide(provide_member),
             "principal": Provide(provide_principal),
-            "settings": given(settings),
-            "clock": given(watch),
-            "database": given(database),
-            "redis": given(redis),
+            "settings": of_desk("settings"),
+            "clock": of_desk("watch"),
+            "database": of_desk("database"),
+            "redis": of_desk("redis"),
         },
         request_max_body_size=1 << 20,
         openapi_config=None,

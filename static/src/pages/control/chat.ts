@@ -19,7 +19,6 @@ const mostKept = 500
 export function useChat(roomId: string, client: RoomClient, you: () => You | null) {
   const entries = ref<Entry[]>([])
   const mutes = ref(new Map<string, string>())
-  const people = ref(new Map<string, { store: string | null; tags: string[] }>())
   const earlier = ref<'unknown' | 'none' | 'loading'>('unknown')
   let before: string | null = null
   let pendings = 0
@@ -39,7 +38,6 @@ export function useChat(roomId: string, client: RoomClient, you: () => You | nul
   client.onFact('room', 'chat.restored', ({ message }) => (find(message.id) ? mark(message.id, false) : add(message)))
   client.onFact('room', 'member.muted', ({ member_id, until }) => mutes.value.set(member_id, until))
   client.onFact('room', 'member.unmuted', ({ member_id }) => mutes.value.delete(member_id))
-  client.onFact('control', 'viewer.entered', ({ member_id, store, tags }) => people.value.set(member_id, { store, tags }))
 
   function mark(id: string, deleted: boolean): void {
     const entry = find(id)
@@ -121,7 +119,7 @@ export function useChat(roomId: string, client: RoomClient, you: () => You | nul
 
   const questions = computed(() => entries.value.filter((entry) => !isStaff(entry.role) && isQuestion(entry.text)))
 
-  return { entries, questions, mutes, people, earlier, remove, restore, mute, unmute, say, loadEarlier }
+  return { entries, questions, mutes, earlier, remove, restore, mute, unmute, say, loadEarlier }
 }
 
 export type Chat = ReturnType<typeof useChat>

@@ -1,7 +1,7 @@
 import { computed, ref, type Ref } from 'vue'
 import { api } from '@/shared/api'
 import { useTimer } from '@/shared/console/loading'
-import type { ControlOrder, RoomClient } from '@/shared/room-client'
+import type { RoomClient } from '@/shared/room-client'
 import type { RoomFigures } from '@/shared/types'
 
 const readEveryMs = 10_000
@@ -29,18 +29,18 @@ export function useFigures(roomId: string, client: RoomClient, here: Ref<number>
     if (figures.value) change(figures.value)
   }
 
-  client.onFact('control', 'order.paid', (order: ControlOrder) =>
+  client.onFact('control', 'order.paid', (order) =>
     move((now) => {
       now.orders_paid++
       now.amount_minor += order.amount_minor
-      const store = now.stores.find((one) => one.name === order.store)
+      const store = now.stores.find((one) => one.store_id === order.store_id)
       if (store) {
         store.orders++
         store.amount_minor += order.amount_minor
       }
     }),
   )
-  client.onFact('control', 'order.refunded', (order: ControlOrder) => move((now) => (now.refunded_minor += order.amount_minor)))
+  client.onFact('control', 'order.refunded', (order) => move((now) => (now.refunded_minor += order.amount_minor)))
   client.onFact('room', 'tip.given', ({ amount_minor }) => move((now) => (now.tips_minor += amount_minor)))
   useTimer(readEveryMs, load)
 

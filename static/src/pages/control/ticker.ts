@@ -1,11 +1,19 @@
 import { ref } from 'vue'
 import { api } from '@/shared/api'
-import type { ControlOrder, RoomClient } from '@/shared/room-client'
+import type { RoomClient } from '@/shared/room-client'
+import { serverNow } from '@/shared/time'
 import type { Order, Page } from '@/shared/types'
 
-export interface OrderRow extends ControlOrder {
+export interface OrderRow {
   id: string
   kind: 'held' | 'paid' | 'refunded'
+  number: string
+  name: string
+  title: string
+  quantity: number
+  amount_minor: number
+  store: string | null
+  guide: string | null
   at: string
 }
 export interface GiftRow {
@@ -22,22 +30,26 @@ export type TickerRow = OrderRow | GiftRow
 
 const mostKept = 120
 
+export type NameOf = (id: string | null) => string | null
+
 /** Orders and gifts, newest first. An order's row moves on with it: held, then paid. */
-export function useTicker(roomId: string, client: RoomClient) {
+export function useTicker(roomId: string, client: RoomClient, nameOf: NameOf) {
   const rows = ref<TickerRow[]>([])
 
   function put(row: TickerRow): void {
     rows.value = [row, ...rows.value.filter((one) => one.id !== row.id)].slice(0, mostKept)
   }
 
-  const order = (kind: OrderRow['kind']) => (data: ControlOrder) =>
-    put({ ...data, id: kind === 'refunded' ? `${data.order_id}-refund` : data.order_id, kind, at: new Date().toISOString() })
+  const now = (): string => new Date(serverNow()).toISOString()
+  const bare = { name: '', title: '', quantity: 1, store: null, guide: null }
 
-  client.onFact('control', 'order.held', order('held'))
-  client.onFact('control', 'order.paid', order('paid'))
-  client.onFact('control', 'order.refunded', order('refunded'))
+  client.onFact('control', 'order.held', (order) => put({ ...bare, ...order, id: order.order_id, kind: 'held', at: now() }))
+  client.onFact('control', 'order.refunded', (order) => put({ ...bare, ...order, id: `${order.order_id}-refund`, kind: 'refunded', at: now() }))
+  client.onFact('control', 'order.paid', (order) =>
+    put({ ...order, id: order.order_id, kind: 'paid', store: nameOf(order.store_id), guide: nameOf(order.guide_id) }),
+  )
   client.onFact('room', 'tip.given', ({ tip_id, name, gift, quantity, amount_minor }) =>
-    put({ id: tip_id, kind: 'gift', name, icon: gift.icon, gift: gift.name, quantity, amount_minor, at: new Date().toISOString() }),
+    put({ id: tip_id, kind: 'gift', name, icon: gift.icon, gift: gift.name, quantity, amount_minor, at: now() }),
   )
 
   /** What was sold before this page was opened. */
@@ -57,9 +69,10 @@ function rowOf(order: Order): OrderRow {
   return {
     id: order.order_id,
     kind: 'paid',
-    order_id: order.order_id,
     number: order.number,
     name: order.member?.name ?? '',
+    title: order.lines[0]?.title ?? '',
+    quantity: order.lines.reduce((sum, line) => sum + line.quantity, 0),
     amount_minor: order.amount_minor,
     store: order.store?.name ?? null,
     guide: order.guide?.name ?? null,

@@ -1,6 +1,6 @@
 import { computed, onScopeDispose, reactive, ref, shallowReactive, shallowRef, type Ref } from 'vue'
 import { ApiProblem, asMember, persist } from '@/shared/api'
-import { memberToken } from '@/shared/member'
+import { keepMemberToken, memberToken } from '@/shared/member'
 import { RoomClient, roomAddress, RoomProblem, type ConnectionState } from '@/shared/room-client'
 import type { Card, ChatLine, Gift, Hold, PublicRoom, RoomFacts, RoomInfo, Sale, Snapshot, Talk } from '@/shared/types'
 import { serverNow } from '@/shared/time'
@@ -153,11 +153,28 @@ export function useRoom(id: string, invite: string | null) {
     try {
       await persist(() => comeIn(id))
       if (invite) await asMember(`/api/invitations/${encodeURIComponent(invite)}/touches`, { method: 'POST' }).catch(() => undefined)
-      const failure = await first
-      if (failure !== undefined) await look()
+      if ((await first) !== undefined) await lookAgain()
       client.connect()
     } catch (reason) {
       refusal.value = reason instanceof ApiProblem ? reason : new ApiProblem('unknown', 0)
+    }
+  }
+
+  /** A viewer known to another brand of this server is unknown here, and comes in as somebody new. */
+  async function lookAgain(): Promise<void> {
+    try {
+      await look()
+    } catch (reason) {
+      if (!(reason instanceof ApiProblem) || reason.status !== 404) throw reason
+      const known = memberToken()
+      keepMemberToken(null)
+      try {
+        await comeIn(id)
+        await look()
+      } catch (again) {
+        keepMemberToken(known)
+        throw again
+      }
     }
   }
 
@@ -242,7 +259,7 @@ export function offerOfSale(sale: Sale): Offer {
   const line = sale.lines[0]
   return {
     product_id: line?.product_id ?? '',
-    title: sale.title || line?.title || '',
+    title: line?.title || sale.title,
     image: line?.image ?? null,
     price_minor: line?.price_minor ?? 0,
     was_minor: line?.was_minor ?? null,

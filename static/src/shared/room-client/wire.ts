@@ -88,11 +88,13 @@ export interface MemberFacts {
   'wallet.changed': { balance_minor: number }
   muted: { until: string | null }
 }
+interface StoreName { store_id: string; name: string }
+interface GuideName { account_id: string; name: string }
 export interface ControlFacts {
-  'order.held': ControlOrder
-  'order.paid': ControlOrder
-  'order.refunded': ControlOrder
-  'viewer.entered': { member_id: string; name: string; store: string | null; guide: string | null; tags: string[] }
+  'order.held': { order_id: string; number: string; amount_minor: number; name?: string }
+  'order.paid': PaidOrder
+  'order.refunded': { order_id: string; number: string; name: string; amount_minor: number }
+  'viewer.entered': { member_id: string; name: string; store: StoreName | null; guide: GuideName | null; tags: string[] }
   'media.health': {
     bitrate_kbps: number
     fps: number
@@ -103,19 +105,40 @@ export interface ControlFacts {
     warning: string | null
   }
 }
-export interface ControlOrder {
+export interface PaidOrder {
   order_id: string
   number: string
   name: string
   amount_minor: number
-  store: string | null
-  guide: string | null
+  title: string
+  quantity: number
+  store_id: string | null
+  guide_id: string | null
+  at: string
 }
 export interface StoreFacts {
-  arrival: { member_id: string; name: string; guide_id: string | null; orders: number; amount_minor: number; tags: string[]; at: string }
-  'credit.earned': { credit_id: string; order_id: string; amount_minor: number; guide: string | null }
-  'credit.reversed': { credit_id: string; order_id: string; amount_minor: number; guide: string | null }
-  'order.paid': Record<string, unknown>
+  arrival: {
+    member_id: string
+    name: string
+    guide_id: string | null
+    room_id: string
+    orders: number
+    amount_minor: number
+    tags: string[]
+    at: string
+  }
+  'credit.earned': { credit_id: string; order_id: string; amount_minor: number; guide: GuideName | null; rule: string; at: string }
+  'credit.reversed': {
+    credit_id: string
+    order_id: string
+    amount_minor: number
+    reversed_minor: number
+    net_minor: number
+    guide: GuideName | null
+    at: string
+  }
+  'order.paid': PaidOrder
+  'order.refunded': { order_id: string; number: string; name: string; amount_minor: number }
 }
 export interface ChatLine { id: string; member_id: string; name: string; role: string; text: string; at: string }
 export type Talk = ({ kind: 'chat.said' } & ChatLine) | { kind: 'viewer.joined'; name: string }
