@@ -142,6 +142,10 @@ class Channel:
         if kept or self._here is not UNSET or self._likes is not UNSET:
             session.deliver(self._frame([], kept, counts=True))
 
+    def unsent(self, lines: Sequence[bytes]) -> frozenset[bytes]:
+        """Those of the lines that will come with the next frame."""
+        return frozenset(lines).intersection(self._talk)
+
     def leave(self, session: Session) -> None:
         self.seats.discard(session)
         self.entering.pop(session, None)

@@ -129,7 +129,7 @@ class Session:
         self._regaining = False
         self._bad = 0
         self._closing: asyncio.Task[None] | None = None
-        self._until = asyncio.timeout(None)
+        self._until: asyncio.Timeout | None = None
         self._tokens = hub.limits.frames_at_once
         self._tokens_at = asyncio.get_running_loop().time()
 
@@ -138,11 +138,13 @@ class Session:
     async def run(self) -> None:
         """Until the peer is gone (raises Gone) or the session was closed, whoever did it."""
         try:
-            async with self._until:
+            async with asyncio.timeout(None) as self._until:
                 await self._converse()
         except TimeoutError:
             if self.closed is None:
                 raise
+        finally:
+            self._until = None
 
     async def _converse(self) -> None:
         if self._hub.stopping:
@@ -231,7 +233,7 @@ class Session:
         pages = {name: await self._missed(channels[name], asked[name]) for name in names}
         starts = {name: asked[name] if pages[name] else channels[name].sent for name in names}
         snapshot = None if all(pages.values()) else await self._snapshot()
-        shown = await self._hub.broker.recent_talk(next(iter(self.topics.values())))
+        shown = await self._recent(channels[names[0]])
         await self._wire.alone(
             Frame(
                 encode(
@@ -268,6 +270,11 @@ class Session:
         self._hub.stats.snapshots += 1
         async with self._hub.snapshots:
             return await self._desk.snapshot()
+
+    async def _recent(self, channel: Channel) -> list[bytes]:
+        lines = await self._hub.broker.recent_talk(channel.topic)
+        coming = channel.unsent(lines)
+        return [line for line in lines if line not in coming]
 
     async def _catch_up(
         self, channel: Channel, position: Position, page: Missed | None, shown: Sequence[bytes]
@@ -411,7 +418,7 @@ class Session:
 
     async def _close(self, code: CloseCode, reason: str) -> None:
         await self._wire.close(code, reason)
-        if not self._until.expired():
+        if self._until is not None:
             self._until.reschedule(0)  # `run` may be waiting for a peer that sends nothing, or for the shop
 
     def gone(self) -> None:

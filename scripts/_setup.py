@@ -33,13 +33,14 @@ def environment(*groups: str) -> None:
     _use_new_enough_python()
     with _one_at_a_time():
         wanted = _hash()
-        present = _stamped(wanted)
-        if present is not None and set(groups) <= present:
+        made_from, present = _stamped()
+        works = (BIN / "python").exists()  # false, too, when the interpreter that it links to is gone
+        if works and made_from == wanted and present.issuperset(groups):
             return
         print("setting up .venv ...", flush=True)
-        if not _works(BIN / "python"):
+        if not works:
             _make_venv()
-        names = sorted(set(groups) | (present or set()))
+        names = sorted(present.union(groups))
         _install("--editable", str(ROOT), *(part for name in names for part in ("--group", name)))
         STAMP.write_text("\n".join([wanted, *names]) + "\n")
 
@@ -120,17 +121,10 @@ def _hash() -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _stamped(wanted: str) -> set[str] | None:
-    """The groups that were installed from the same files, or None."""
-    if not STAMP.exists() or not _works(BIN / "showfloor"):
-        return None
-    found, *groups = STAMP.read_text().split()
-    return set(groups) if found == wanted else None
-
-
-def _works(program: Path) -> bool:
-    """Whether it and the interpreter that it names are still there."""
-    return program.exists() and (BIN / "python").exists()
+def _stamped() -> tuple[str, set[str]]:
+    """The hash of what .venv was made from, and the groups in it."""
+    made_from, *groups = STAMP.read_text().split() if STAMP.exists() else [""]
+    return made_from, set(groups)
 
 
 def _make_venv() -> None:

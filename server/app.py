@@ -25,6 +25,7 @@ from server.catalog.routes import ROUTES as CATALOG
 from server.chat.routes import ROUTES as CHAT
 from server.chat.service import Chat
 from server.dashboards.routes import ROUTES as DASHBOARDS
+from server.dashboards.service import LatestFigures
 from server.flash_sales import service as flash_sales
 from server.flash_sales.claims import ClaimDesk
 from server.flash_sales.routes import ROUTES as FLASH_SALES
@@ -169,6 +170,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Litestar:
             "media_gateway": given(media_gateway),
             "room_views": given(room_views),
             "house": given(House(database, settings, clock, hub, broker, chat, room_views)),
+            "latest_figures": given(LatestFigures(database)),
             "claim_desk": given(claim_desk),
             "sale_book": given(SaleBook()),
         },

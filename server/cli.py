@@ -37,7 +37,13 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--demo", action="store_true", default=_given("DEMO") == "1", help="a shop with a live room"
     )
-    run.add_argument("--lan", action="store_true", help="HTTPS for phones in the local network")
+    run.add_argument(
+        "--lan",
+        nargs="?",
+        const="",
+        metavar="ADDRESS",
+        help="HTTPS for phones in the local network (at ADDRESS)",
+    )
     run.add_argument("--web-processes", type=int, default=int(_given("WEB_PROCESSES", "1")), metavar="N")
 
     web = _command(commands, "web", _web, "pages, API and WebSocket")
@@ -105,7 +111,7 @@ def _run(chosen: argparse.Namespace) -> int:
     configure_logs("json" if _given("LOG") == "json" else "text", role="supervisor")
     plan = supervisor.Plan(
         data=chosen.data,
-        host=chosen.host or ("0.0.0.0" if chosen.lan else "127.0.0.1"),  # noqa: S104
+        host=chosen.host or ("0.0.0.0" if chosen.lan is not None else "127.0.0.1"),  # noqa: S104
         port=chosen.port,
         demo=chosen.demo,
         lan=chosen.lan,

@@ -2,6 +2,7 @@
 
 from server.attribution import reactions as attribution
 from server.chat import reactions as chat
+from server.dashboards import reactions as dashboards
 from server.flash_sales import reactions as flash_sales
 from server.members import reactions as members
 from server.orders import reactions as orders
@@ -14,6 +15,7 @@ from server.wallets import reactions as wallets
 __all__ = [
     "attribution",
     "chat",
+    "dashboards",
     "flash_sales",
     "members",
     "orders",

@@ -172,11 +172,15 @@ def parse_description(text: str) -> SessionDescription:
 
 
 @contextmanager
-def host_addresses(addresses: Sequence[str]) -> Iterator[None]:
-    """aioice gathers candidates on these addresses only; by itself it leaves out the loopback interface, so that
-    a client on the server's own machine has none when there is no network."""
+def loopback_too() -> Iterator[None]:
+    """aioice leaves out the loopback interface, so that a client beside its server has no candidate when there is no
+    network. While candidates are gathered in this context, it is one of the interfaces."""
     original = aioice.ice.get_host_addresses
-    aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: list(addresses)
+
+    def with_loopback(use_ipv4: bool, use_ipv6: bool) -> list[str]:
+        return [*original(use_ipv4, use_ipv6), *(["127.0.0.1"] if use_ipv4 else [])]
+
+    aioice.ice.get_host_addresses = with_loopback
     try:
         yield
     finally:

@@ -81,7 +81,12 @@ class _Painter:
         _cover(planes[0], _STAGE, channels[0], clear)
         for plane, channel in zip(planes[1:], channels[1:], strict=True):
             box = (left // 2, top // 2, right // 2, bottom // 2)
-            _cover(plane, box, channel.resize(half, Image.Resampling.BOX), clear.resize(half, Image.Resampling.BOX))
+            _cover(
+                plane,
+                box,
+                channel.resize(half, Image.Resampling.BOX),
+                clear.resize(half, Image.Resampling.BOX),
+            )
 
     def _place_clock(self, turn: float, luma: Image.Image) -> None:
         size = 120

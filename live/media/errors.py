@@ -45,6 +45,12 @@ class HostReplaced(MediaError):
     status, slug, title = 410, "host-replaced", "Another host has taken over this room"
 
 
+class RoomTaken(MediaError):
+    """Of a conditional publish (If-None-Match: *)."""
+
+    status, slug, title = 412, "room-taken", "Somebody publishes in this room already"
+
+
 class EntityTagMismatch(MediaError):
     status, slug, title = 412, "entity-tag-mismatch", "The ICE session has changed since"
 

@@ -24,6 +24,7 @@ from live.media.errors import (
     EntityTagMismatch,
     EntityTagMissing,
     HostReplaced,
+    RoomTaken,
     UnknownResource,
 )
 from live.media.fanout import FanOut, fan_out
@@ -166,12 +167,21 @@ class MediaNode:
 
     # Signalling
 
-    async def publish(self, room_id: str, sdp: str) -> Resource:
+    async def publish(self, room_id: str, sdp: str, *, only_if_vacant: bool = False) -> Resource:
         """A host's offer. It takes the room over once its connection stands; who had the room then is sent away.
-        Raises what `offer.parse` raises, Draining, Busy."""
+        `only_if_vacant`: it never sends anybody away, and raises RoomTaken (412) where a host is, or is on its way.
+        Raises what `offer.parse` raises, NotAcceptable, Draining, Busy."""
         offered = offer.parse(sdp)
         plan = ingest.negotiate(offered)
-        return self._open(self._admitted(room_id), "whip", offered, plan)
+        room = self._admitted(room_id)
+        if only_if_vacant and self._publishing(room):
+            raise RoomTaken
+        return self._open(room, "whip", offered, plan)
+
+    def _publishing(self, room: MediaRoom) -> bool:
+        return any(
+            session.room is room and session.resource.scope == "whip" for session in self._sessions.values()
+        )
 
     async def play(self, room_id: str, sdp: str) -> Resource:
         """A viewer's offer; it may come before the host. Raises what `publish` raises."""
@@ -210,11 +220,11 @@ class MediaNode:
 
     def _session(self, resource_id: str) -> _Session:
         session = self._sessions.get(resource_id)
-        if session is not None:
-            return session
-        if resource_id in self._replaced:
+        if resource_id in self._replaced or (session is not None and session.replaced):
             raise HostReplaced
-        raise UnknownResource
+        if session is None:
+            raise UnknownResource
+        return session
 
     # Sessions
 

@@ -15,7 +15,7 @@ MOST_BYTES = 10 * 1024 * 1024
 MOST_PIXELS = 64_000_000
 """Decoded, 64 megapixels are 190 MB; phones make up to 50 with their largest setting."""
 EDGE = 800
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "MPO", "AVIF", "BMP")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
 
 _THREADS = ThreadPoolExecutor(1, thread_name_prefix="pictures")  # one at a time bounds the memory
 

@@ -138,9 +138,7 @@ async def mute(
     await session.execute(
         insert(Mute)
         .values(room_id=room_id, member_id=known, until=until, by=staff.id)
-        .on_conflict_do_update(
-            index_elements=["room_id", "member_id"], set_={"until": until, "by": staff.id}
-        )
+        .on_conflict_do_update(index_elements=["room_id", "member_id"], set_={"until": until, "by": staff.id})
     )
     await _audit(session, room_id, staff, "mute", known, now, note=f"{minutes} min")
     fact = MemberMuted(brand_id=room.brand_id, room_id=room_id, member_id=known, until=until)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import delete, get, post
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -76,7 +76,7 @@ async def listing(
     room_id: UUID,
     staff: Principal,
     session: AsyncSession,
-    older_than: Annotated[str | None, Parameter(query="before", max_length=64)] = None,
+    older_than: Annotated[str | None, QueryParameter(name="before", max_length=64)] = None,
 ) -> Page[MessageView]:
     """Newest first, deleted lines among them; `before` is the `next` of the page before."""
     await moderation.must_moderate(session, staff, room_id)

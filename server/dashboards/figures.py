@@ -5,9 +5,7 @@ An order counts as paid from the moment it was paid, whatever became of it; what
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -186,34 +184,3 @@ async def guides(session: AsyncSession, room_id: UUID) -> list[GuideSales]:
         {"room_id": room_id, "top": TOP},
     )
     return [GuideSales(*row) for row in rows]
-
-
-_NEVER_PAID_MORE = """
-    SELECT r.id::text AS room_id, o.amount_minor, p.paid_minor FROM room r
-    JOIN (SELECT room_id, sum(amount_minor)::bigint AS amount_minor FROM orders
-          WHERE paid_at IS NOT NULL AND room_id IS NOT NULL GROUP BY room_id) o ON o.room_id = r.id
-    LEFT JOIN (
-        SELECT o.room_id, sum(e.order_minor)::bigint AS paid_minor FROM orders o
-        JOIN (SELECT order_id, sum(quantity * price_minor) AS order_minor FROM order_line GROUP BY order_id) e
-            ON e.order_id = o.id
-        WHERE o.status IN ('paid', 'closed') GROUP BY o.room_id) p ON p.room_id = r.id
-    WHERE o.amount_minor IS DISTINCT FROM p.paid_minor
-"""
-
-VERIFY: dict[str, str] = {
-    "room_figures_equal_order_lines": _NEVER_PAID_MORE,
-    "store_boards_equal_orders": """
-        SELECT o.brand_id::text, o.store_id::text, o.amount_minor, o.refunded_minor, c.credit_minor, c.reversed_minor
-        FROM (SELECT brand_id, store_id, sum(amount_minor)::bigint AS amount_minor,
-                     sum(least(refunded_minor, amount_minor))::bigint AS refunded_minor
-              FROM orders WHERE paid_at IS NOT NULL GROUP BY brand_id, store_id) o
-        FULL JOIN (SELECT brand_id, store_id, sum(amount_minor)::bigint AS credit_minor,
-                          sum(reversed_minor)::bigint AS reversed_minor
-                   FROM credit GROUP BY brand_id, store_id) c
-            ON c.brand_id = o.brand_id AND c.store_id IS NOT DISTINCT FROM o.store_id
-        WHERE o.amount_minor IS DISTINCT FROM c.credit_minor""",
-}
-
-
-def rows_of(found: Sequence[Any]) -> list[dict[str, Any]]:
-    return [dict(row) for row in found]

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 from websockets.asyncio.client import ClientConnection, connect
 
-from live.media.clip import make_demo_clip, play
+from live.media.clip import make_demo_clip, publish_clip
 from server.demo.goods import LINES, NAMES
 from server.kit.settings import Settings
 
@@ -55,8 +55,11 @@ async def _again(part: Any, *arguments: Any) -> None:
 async def _play_clip(settings: Settings, keys: dict[str, Any], stop: asyncio.Event) -> None:
     clip = settings.data / "demo-clip.mkv"
     if not clip.exists():
-        await asyncio.to_thread(make_demo_clip, clip)
-    await play(clip, f"{settings.internal_url}/whip/{keys['room_id']}", keys["whip_token"], stop)
+        fresh = clip.with_suffix(".new")
+        await asyncio.to_thread(make_demo_clip, fresh)
+        fresh.replace(clip)
+    whip_url = f"{settings.internal_url}/whip/{keys['room_id']}"
+    await publish_clip(clip, whip_url, keys["whip_token"], stop, verify=False)
     await stop.wait()  # a host took over; the clip doesn't fight for the room
 
 

@@ -34,6 +34,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data: Path
     secret: str
     base_url: str
+    internal_url: str = "http://127.0.0.1:8000"
+    """Where other roles of this installation reach the web role."""
     host: str = "127.0.0.1"
     port: int = 8000
     media_http: str = "127.0.0.1:0"
@@ -63,6 +65,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             host=host,
             port=port,
             base_url=given.text("BASE_URL", f"http://127.0.0.1:{port}").rstrip("/"),
+            internal_url=given.text("INTERNAL_URL", f"http://127.0.0.1:{port}").rstrip("/"),
             media_http=given.address("MEDIA_HTTP", "127.0.0.1:0"),
             media_udp=given.address("MEDIA_UDP", "127.0.0.1:0"),
             media_public=given.optional("MEDIA_PUBLIC"),

@@ -71,6 +71,7 @@ def create_media_app(settings: Settings) -> Litestar:
         request_max_body_size=LARGEST_OFFER,
         state=State({"node": node, "key": internal_key(settings.secret)}),
         openapi_config=None,
+        logging_config=None,
     )
 
 
@@ -115,7 +116,8 @@ def _created(resource: Resource) -> Response[str]:
 
 @post("/whip/{room_id:str}")
 async def _publish(request: Request[Any, Any, Any], state: State, room_id: str) -> Response[str]:
-    return _created(await _node(state).publish(room_id, await _text(request)))
+    vacant = request.headers.get("If-None-Match") == "*"
+    return _created(await _node(state).publish(room_id, await _text(request), only_if_vacant=vacant))
 
 
 @post("/whep/{room_id:str}")

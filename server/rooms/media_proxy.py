@@ -31,7 +31,7 @@ _CORS = {
     "Access-Control-Expose-Headers": "Location, ETag, Link, Accept-Patch",
 }
 _PREFLIGHT = {
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match, If-None-Match",
     "Access-Control-Max-Age": "86400",
 }
 
@@ -103,7 +103,10 @@ def _scope_routes(scope: Scope, authorize: Authorize, gateway: MediaGateway) -> 
         await authorize(request, room_id, scope)
         _expect(request, SDP)
         answer = await gateway.call(
-            "POST", f"/{scope}/{quote(room_id, safe='')}", content=await request.body()
+            "POST",
+            f"/{scope}/{quote(room_id, safe='')}",
+            content=await request.body(),
+            headers=_conditions(request, "If-None-Match"),
         )
         response = _passed_on(answer)
         if answer.status_code == 201:
@@ -118,13 +121,12 @@ def _scope_routes(scope: Scope, authorize: Authorize, gateway: MediaGateway) -> 
     async def trickle(request: Request[Any, Any, Any], room_id: str, resource_id: str) -> Response[bytes]:
         await authorize(request, room_id, scope)
         _expect(request, FRAGMENT)
-        if_match = request.headers.get("If-Match")
         answer = await gateway.call(
             "PATCH",
             f"/resource/{quote(resource_id, safe='')}",
             params={"room": room_id, "scope": scope},
             content=await request.body(),
-            headers={"If-Match": if_match} if if_match else {},
+            headers=_conditions(request, "If-Match"),
         )
         return _passed_on(answer)
 
@@ -146,6 +148,11 @@ def _scope_routes(scope: Scope, authorize: Authorize, gateway: MediaGateway) -> 
 
     # Litestar makes an OPTIONS handler of its own for a path whose first handler is another.
     return [options, session_options, create, trickle, end]
+
+
+def _conditions(request: Request[Any, Any, Any], name: str) -> dict[str, str]:
+    value = request.headers.get(name)
+    return {name: value} if value else {}
 
 
 def _expect(request: Request[Any, Any, Any], media_type: str) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Request, delete, get, patch, post, put
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 from msgspec import UNSET, UnsetType
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -169,12 +169,12 @@ async def listing(
     staff: Principal,
     session: AsyncSession,
     presence: Presence,
-    state: list[Phase] | None = None,
+    in_state: Annotated[list[Phase] | None, QueryParameter(name="state")] = None,
     store_id: UUID | None = None,
-    cursor: Annotated[str | None, Parameter(max_length=64)] = None,
+    cursor: Annotated[str | None, QueryParameter(max_length=64)] = None,
 ) -> Page[RoomRow]:
     """Newest first; store staff see headquarters' rooms and their own store's."""
-    states = [phase.value for phase in state or ()]
+    states = [phase.value for phase in in_state or ()]
     rows = await service.listing(session, staff, states=states, store_id=store_id, cursor=cursor)
     counts = await asyncio.gather(*(_here(presence, room) for room, _, _ in rows))
     here = {room.id: count for (room, _, _), count in zip(rows, counts, strict=True)}
@@ -230,14 +230,14 @@ async def show_public(
     request: Request[Any, Any, Any],
     room_id: UUID,
     database: Database,
-    views: RoomViews,
+    room_views: RoomViews,
     settings: Settings,
 ) -> PublicRoom:
     """What a viewer sees on opening the page. A public room needs no sign-in."""
     async with database.transaction() as session:
         room = await service.to_enter(session, request.scope.get("user"), room_id)
         brand = await snapshot.brand_name(session, room.brand_id)
-    view = await snapshot.without_broker(database, views, room_id)
+    view = await snapshot.without_broker(database, room_views, room_id)
     return PublicRoom(
         **msgspec.structs.asdict(view.room),
         brand=Named(brand),
@@ -264,9 +264,7 @@ async def direct(
 
 
 @post(f"{_ROOM}/shelf", status_code=HTTP_201_CREATED, tags=["rooms"])
-async def put_on_shelf(
-    room_id: UUID, data: OneProduct, staff: Principal, session: AsyncSession
-) -> ShelfView:
+async def put_on_shelf(room_id: UUID, data: OneProduct, staff: Principal, session: AsyncSession) -> ShelfView:
     return ShelfView(await service.put_on_shelf(session, staff, room_id, data.product_id))
 
 
@@ -308,12 +306,10 @@ async def issue_broadcast_token(
 
 
 @get(f"{_ROOM}/media", tags=["rooms"])
-async def show_media(
-    room_id: UUID, staff: Principal, session: AsyncSession, gateway: MediaGateway
-) -> Health:
+async def show_media(room_id: UUID, staff: Principal, session: AsyncSession, media_gateway: MediaGateway) -> Health:
     """How the host's upload does, and how many watch the picture."""
     await service.to_see(session, staff, room_id)
-    return await gateway.health(str(room_id)) or Health(state="away", viewers=0)
+    return await media_gateway.health(str(room_id)) or Health(state="away", viewers=0)
 
 
 @get(f"{_ROOM}/viewers", tags=["rooms"])

@@ -38,13 +38,9 @@ _VIEWERS = text(
 )
 
 
-async def viewers_here(
-    session: AsyncSession, room_id: UUID, member_ids: Sequence[UUID]
-) -> list[ViewerHere]:
+async def viewers_here(session: AsyncSession, room_id: UUID, member_ids: Sequence[UUID]) -> list[ViewerHere]:
     """Newest first, SHOWN at most."""
-    rows = await session.execute(
-        _VIEWERS, {"room_id": room_id, "members": list(member_ids), "shown": SHOWN}
-    )
+    rows = await session.execute(_VIEWERS, {"room_id": room_id, "members": list(member_ids), "shown": SHOWN})
     return [
         ViewerHere(
             member_id=row.id,

@@ -48,7 +48,7 @@ class LanCertificate:
 def lan_addresses() -> list[str]:
     """This machine's private IPv4 addresses, the one towards the default route first."""
     found = {str(ip.ip) for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4}
-    usable = sorted(address for address in found if _is_private(address))
+    usable = sorted(address for address in found if _is_in_a_network(address))
     with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect(("192.0.2.1", 9))  # RFC 5737; a UDP connect sends nothing
         preferred = probe.getsockname()[0]
@@ -72,9 +72,18 @@ def certificate_for(folder: Path, addresses: list[str], now: datetime | None = N
     return files
 
 
-def _is_private(address: str) -> bool:
+def is_private(address: str) -> bool:
+    """Whether the authority may vouch for it."""
+    try:
+        ip = IPv4Address(address)
+    except ValueError:
+        return False
+    return any(ip in network for network in PRIVATE)
+
+
+def _is_in_a_network(address: str) -> bool:
     ip = IPv4Address(address)
-    return any(ip in network for network in PRIVATE) and not ip.is_loopback and not ip.is_link_local
+    return is_private(address) and not ip.is_loopback and not ip.is_link_local
 
 
 def _authority(folder: Path, now: datetime) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey, bool]:

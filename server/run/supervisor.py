@@ -22,7 +22,7 @@ from server.kit.settings import Settings, SettingsError, split_address
 from server.run.children import CLI, Child, ChildFailed, embedded_child, role_child
 from server.run.embedded import EmbeddedServer, EmbeddedServerFailed, Postgres, Valkey
 from server.run.folders import DataFolder, FolderUnusable
-from server.run.lan import LanCertificate, certificate_for, lan_addresses
+from server.run.lan import LanCertificate, certificate_for, is_private, lan_addresses
 from server.run.phone_door import PhoneDoor
 from server.run.ports import PortTaken, free_udp_port, listen, listen_near, loopback_of
 from server.run.processes import spawn_options
@@ -59,7 +59,8 @@ class Plan:
     host: str
     port: int
     demo: bool
-    lan: bool
+    lan: str | None
+    """The address to announce; "" finds one; None is no `--lan`."""
     web_processes: int
 
 
@@ -106,6 +107,7 @@ class Supervisor:
             "SHOWFLOOR_HOST": self._plan.host,
             "SHOWFLOOR_PORT": str(self._port),
             "SHOWFLOOR_BASE_URL": base_url,
+            "SHOWFLOOR_INTERNAL_URL": f"{'https' if certificate else 'http'}://127.0.0.1:{self._port}",
             "SHOWFLOOR_DEMO": "1" if self._plan.demo else "0",
         }
         if certificate:
@@ -124,12 +126,14 @@ class Supervisor:
         log.info("ready", url=base_url)
 
     def _address(self) -> tuple[str, LanCertificate | None]:
-        if not self._plan.lan:
+        if self._plan.lan is None:
             given = self._environ.get("SHOWFLOOR_BASE_URL", "").rstrip("/")
             return given or f"http://{_in_url(loopback_of(self._plan.host))}:{self._port}", None
-        addresses = lan_addresses()
+        addresses = [self._plan.lan] if self._plan.lan else lan_addresses()
         if not addresses:
             raise StartFailed("--lan: this machine has no address in a local network")
+        if not is_private(addresses[0]):
+            raise StartFailed(f"--lan: {addresses[0]} is not an address of a local network")
         self._environ.setdefault("SHOWFLOOR_MEDIA_PUBLIC", addresses[0])
         return f"https://{addresses[0]}:{self._port}", certificate_for(self._folder.root / "lan", addresses)
 

@@ -26,7 +26,9 @@ class Watchdog:
         self._process: subprocess.Popen[bytes] | None = None
         if needed:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "server.run.watchdog"], stdin=subprocess.PIPE, start_new_session=True
+                [sys.executable, "-P", "-m", "server.run.watchdog"],
+                stdin=subprocess.PIPE,
+                start_new_session=True,
             )
 
     def watch(self, pid: int, death_signal: signal.Signals) -> None:

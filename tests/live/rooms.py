@@ -28,6 +28,7 @@ class Shop:
         self.likes = 0
         self.left: list[str] = []
         self.snapshots = 0
+        self._relaying = asyncio.Lock()
         self.before_snapshot: Callable[[], Any] | None = None
 
     async def happen(self, count: int = 1) -> None:
@@ -36,13 +37,14 @@ class Shop:
         await self.relay([RoomEvent(room_topic(ROOM), "room.pinned", {"n": n}, f"fact-{n}") for n in numbers])
 
     async def relay(self, events: list[RoomEvent]) -> None:
-        """What is committed is appended, again until the broker takes it: the outbox's way."""
-        while True:
-            try:
-                await self.broker.append(events)
-                return
-            except BrokerUnavailable:
-                await asyncio.sleep(0.02)
+        """What is committed is appended in its order, again until the broker takes it: the outbox's way."""
+        async with self._relaying:
+            while True:
+                try:
+                    await self.broker.append(events)
+                    return
+                except BrokerUnavailable:
+                    await asyncio.sleep(0.02)
 
     def desk(self, member: str) -> ShopDesk:
         return ShopDesk(self, member)

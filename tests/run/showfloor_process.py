@@ -22,7 +22,7 @@ PATIENCE = 60.0
 
 
 class ShowfloorProcess:
-    def __init__(self, data: Path, *options: str) -> None:
+    def __init__(self, data: Path, *options: str, **variables: str) -> None:
         self.data = data
         self.printed = ""
         self.children: set[int] = set()
@@ -33,7 +33,7 @@ class ShowfloorProcess:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            env=environment,
+            env=environment | variables,
         )
 
     def await_ready(self) -> str:
@@ -45,7 +45,10 @@ class ShowfloorProcess:
                 self.base_url = found[1]
                 self.pids()
                 return self.base_url
-        raise AssertionError(f"it ended before it was ready:\n{Path(self._log.name).read_text()[-4000:]}")
+        raise AssertionError(f"it ended before it was ready:\n{self.log()[-4000:]}")
+
+    def log(self) -> str:
+        return Path(self._log.name).read_text()
 
     def state(self) -> SupervisorState:
         state = read_state(self.data)

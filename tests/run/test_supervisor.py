@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import asyncpg
+import httpx
 import pytest
 import redis
 
@@ -23,8 +26,8 @@ def start(short_folder: Callable[[], Path]) -> Iterator[Start]:
     """Starts a system; on a folder of its own, or again on one that is given."""
     with ExitStack() as running:
 
-        def begin(*options: str, data: Path | None = None) -> ShowfloorProcess:
-            started = ShowfloorProcess(data or short_folder() / "data", *options)
+        def begin(*options: str, data: Path | None = None, **variables: str) -> ShowfloorProcess:
+            started = ShowfloorProcess(data or short_folder() / "data", *options, **variables)
             running.callback(started.stop)
             return started
 
@@ -67,13 +70,39 @@ def test_second_start_on_the_same_folder_says_who_has_it(system: ShowfloorProces
     assert f"in use by process {system.process.pid} at {system.base_url}" in second.stderr
 
 
-def test_taken_port_is_named(system: ShowfloorProcess, start: Start, tmp_path: Path) -> None:
+def test_taken_port_is_named(system: ShowfloorProcess, start: Start) -> None:
     taken = system.base_url.rpartition(":")[2]
-    second = start("--port", taken, data=tmp_path / "data")
+    second = start("--port", taken)
     assert second.process.wait() == 1
-    log = (tmp_path / "data.log").read_text()
-    assert f"127.0.0.1:{taken} can't be used" in log
-    assert "--port" in log
+    assert f"127.0.0.1:{taken} can't be used" in second.log()
+    assert "--port" in second.log()
+
+
+def test_own_servers_are_used_when_their_urls_are_set(
+    start: Start, database_url: str, redis_url: str
+) -> None:
+    system = start(SHOWFLOOR_DATABASE_URL=database_url, SHOWFLOOR_REDIS_URL=redis_url)
+    system.await_ready()
+    assert {"postgres", "valkey"}.isdisjoint(system.pids())
+    assert not (system.data / "postgres").exists()
+
+
+def test_database_that_does_not_answer_ends_the_start(start: Start, redis_url: str) -> None:
+    system = start(SHOWFLOOR_DATABASE_URL="postgresql://shop@127.0.0.1:1/shop", SHOWFLOOR_REDIS_URL=redis_url)
+    assert system.process.wait() == 1
+    assert "the database could not be prepared" in system.log()
+
+
+def test_phone_that_trusts_the_certificate_reaches_the_pages_over_https(start: Start) -> None:
+    system = start("--lan", "127.0.0.1")
+    base_url = system.await_ready()
+    assert system.process.stdout
+    printed = iter(system.process.stdout.readline, "")
+    door = next(found[1] for line in printed if (found := re.search(r"(http://\S+/) gives", line)))
+    authority = ssl.create_default_context(cadata=httpx.get(door + "lan-ca.crt").content)
+    with httpx.Client(base_url=base_url, verify=authority) as phone:
+        assert base_url.startswith("https://127.0.0.1:")
+        assert phone.get("/health/ready").status_code == 200
 
 
 def test_two_systems_live_side_by_side_and_sigterm_ends_each_in_time(

@@ -143,7 +143,8 @@ class Scene:
     async def told(self, kind: str) -> list[dict[str, Any]]:
         async with self.shop.database.transaction() as session:
             rows = await session.execute(
-                text("SELECT body FROM outbox WHERE kind = :kind ORDER BY seq"), {"kind": kind}
+                text("SELECT body FROM outbox WHERE kind = :kind AND body->>'brand_id' = :brand ORDER BY seq"),
+                {"kind": kind, "brand": str(self.shop.brand_id)},
             )
             return list(rows.scalars())
 

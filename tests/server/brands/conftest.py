@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 
 import pytest
 from argon2 import PasswordHasher
@@ -15,21 +16,23 @@ from server.kit.redis import Redis, connect
 from tests.conftest import TEMPLATE
 from tests.server.brands.desk import Desk, settings_for
 
+_numbers = count(1)
+
 
 @pytest.fixture(scope="session")
 def emptied_url(postgres_url: str) -> str:
-    """A database of these folders' own: emptying one is quicker than making one for each of many small tests."""
+    """A database of this folder's own: emptying one is quicker than making one for each of many small tests."""
+    name = f"emptied_{next(_numbers)}"
 
     async def create() -> None:
         server = create_async_engine(engine_url(postgres_url), isolation_level="AUTOCOMMIT")
         async with server.connect() as connection:
-            await connection.execute(text(f"CREATE DATABASE who_and_what TEMPLATE {TEMPLATE} STRATEGY file_copy"))
+            await connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy"))
         await server.dispose()
 
     with ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, create()).result()
-    url = make_url(postgres_url).set(database="who_and_what")
-    return url.render_as_string(hide_password=False)
+    return make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture

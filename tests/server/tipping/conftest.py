@@ -9,8 +9,9 @@ from tests.server.shop import Shop
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = Database(database_url)
+async def database(postgres_url: str) -> AsyncIterator[Database]:
+    """One that all these tests share, each with a brand of its own."""
+    database = Database(postgres_url)
     yield database
     await database.close()
 

@@ -153,7 +153,7 @@ async def test_the_wallet_says_what_it_has_when_it_is_short(stage):
 async def test_only_a_room_that_is_live_takes_tips(stage, state):
     viewer = await stage.viewer()
     async with stage.shop.database.transaction() as session:
-        await session.execute(text("UPDATE room SET state = :state"), {"state": state})
+        await session.execute(text("UPDATE room SET state = :state WHERE id = :id"), {"state": state, "id": stage.shop.room_id})
     answer = await stage.post(viewer)
     assert (answer.status_code, answer.json()["slug"]) == (409, "room-not-live")
     assert await stage.balance(viewer) == 1000

@@ -124,14 +124,14 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self.run(read()) == {}
 
 
-def test_the_ledger_agrees_with_a_dictionary_whatever_is_booked(database_url):
+def test_the_ledger_agrees_with_a_dictionary_whatever_is_booked(postgres_url):
     with asyncio.Runner() as runner:
-        database = Database(database_url)
+        database = Database(postgres_url)
         try:
             run_state_machine_as_test(
                 lambda: LedgerMachine(runner, database),
                 settings=settings(
-                    max_examples=25,
+                    max_examples=15,
                     stateful_step_count=20,
                     deadline=None,
                     suppress_health_check=list(HealthCheck),

@@ -32,9 +32,9 @@ async def start(served: Served, member, amount_minor: int = 5000, **more) -> UUI
     return UUID(body["payment_id"])
 
 
-async def pay(database, payment_id: UUID, amount_minor: int = 5000, event_id: str = "evt_1") -> None:
+async def pay(database, payment_id: UUID, amount_minor: int = 5000, event_id: str | None = None) -> None:
     async with database.transaction() as session:
-        notice = Notice(event_id, payment_id, True, amount_minor)
+        notice = Notice(event_id or uuid7().hex, payment_id, True, amount_minor)
         await payments.receive(session, "sandbox", notice, utc_now())
 
 
@@ -43,10 +43,11 @@ async def wallet(served: Served, member) -> dict:
         return (await client.get("/api/wallet")).json()
 
 
-async def told(database, kind: str) -> list[dict]:
-    async with database.transaction() as session:
+async def told(shop, kind: str) -> list[dict]:
+    async with shop.database.transaction() as session:
         rows = await session.execute(
-            text("SELECT body FROM outbox WHERE kind = :kind ORDER BY seq"), {"kind": kind}
+            text("SELECT body FROM outbox WHERE kind = :kind AND body->>'brand_id' = :brand ORDER BY seq"),
+            {"kind": kind, "brand": str(shop.brand_id)},
         )
         return list(rows.scalars())
 
@@ -65,7 +66,7 @@ async def test_a_paid_top_up_is_in_the_wallet_and_its_owner_hears_of_it(shop, da
     page = await wallet(served, member)
     assert page["balance_minor"] == 5000
     assert [(entry["kind"], entry["amount_minor"]) for entry in page["entries"]] == [("top_up", 5000)]
-    (fact,) = await told(database, "wallet.topped_up")
+    (fact,) = await told(shop, "wallet.topped_up")
     assert (fact["amount_minor"], fact["balance_minor"]) == (5000, 5000)
     await nothing_is_broken(database)
 
@@ -73,23 +74,23 @@ async def test_a_paid_top_up_is_in_the_wallet_and_its_owner_hears_of_it(shop, da
 async def test_a_notice_told_many_times_at_once_fills_the_wallet_once(shop, database, served):
     member = await shop.member()
     payment_id = await start(served, member)
-    await asyncio.gather(*(pay(database, payment_id, event_id=f"evt_{i % 3}") for i in range(12)))
+    await asyncio.gather(*(pay(database, payment_id, event_id=f"{payment_id}:{i % 3}") for i in range(12)))
     assert (await wallet(served, member))["balance_minor"] == 5000
-    assert len(await told(database, "wallet.topped_up")) == 1
+    assert len(await told(shop, "wallet.topped_up")) == 1
     await nothing_is_broken(database)
 
 
 async def test_a_guests_money_follows_into_the_member_it_turned_out_to_be(shop, database, served):
     guest, member = await shop.members(2)
     for who in (guest, member):
-        await pay(database, await start(served, who), event_id=f"evt_{who.id}")
+        await pay(database, await start(served, who))
     async with database.transaction() as session:
         await facts.record(
             session, MembersMerged(brand_id=shop.brand_id, guest_id=guest.id, member_id=member.id)
         )
     assert (await wallet(served, guest))["balance_minor"] == 0
     assert (await wallet(served, member))["balance_minor"] == 10000
-    (fact,) = await told(database, "wallet.merged")
+    (fact,) = await told(shop, "wallet.merged")
     assert (fact["amount_minor"], fact["balance_minor"]) == (5000, 10000)
     await nothing_is_broken(database)
 
@@ -104,7 +105,7 @@ async def test_a_guests_payment_that_succeeds_after_the_merge_is_the_members(sho
         )
     await pay(database, payment_id)
     assert (await wallet(served, member))["balance_minor"] == 5000
-    assert (await told(database, "wallet.topped_up"))[0]["member_id"] == str(member.id)
+    assert (await told(shop, "wallet.topped_up"))[0]["member_id"] == str(member.id)
     await nothing_is_broken(database)
 
 

@@ -1,0 +1,130 @@
+"""A merchant's list over HTTP: what lands, what is named, and what the same list does twice."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+from sqlmodel import func, select
+
+from server.catalog.models import Product, Sku
+from server.kit.outbox import OutboxRow
+from server.stock.models import StockBalance
+from tests.server.brands.desk import Desk
+
+LIST = """标题,规格,价格,库存,编码
+西湖龙井,250克,99.00,12,LJ250
+西湖龙井,50克,29.00,30,LJ050
+桂花蜜,,¥39.90,8,
+坏行,,不要钱,1,X1
+"""
+
+
+async def _import(desk: Desk, by: str, text: str = LIST) -> httpx.Response:
+    return await desk.ask("POST", "/api/products/imports", by=by, content=text.encode("gb18030"))
+
+
+async def _rows(desk: Desk, table: type[Any]) -> int:
+    async with desk.database.transaction() as session:
+        return (await session.exec(select(func.count()).select_from(table))).one()
+
+
+async def test_good_rows_land_and_the_bad_one_is_named(desk: Desk) -> None:
+    owner = await desk.staff(await desk.brand())
+    done = await _import(desk, owner)
+    assert done.status_code == 201
+    assert done.json() == {
+        "rows": 4,
+        "created": 3,
+        "updated": 0,
+        "unchanged": 0,
+        "problems": [{"row": 5, "column": "price", "message": "an amount such as 29.90"}],
+    }
+    products = (await desk.ask("GET", "/api/products", by=owner)).json()["items"]
+    assert [(p["title"], [s["title"] for s in p["skus"]]) for p in products] == [
+        ("桂花蜜", [""]),
+        ("西湖龙井", ["250克", "50克"]),
+    ]
+
+
+async def test_the_stock_of_new_skus_is_booked(desk: Desk) -> None:
+    owner = await desk.staff(await desk.brand())
+    await _import(desk, owner)
+    async with desk.database.transaction() as session:
+        booked = (
+            await session.exec(
+                select(Sku.title, StockBalance.free).join(StockBalance, StockBalance.sku_id == Sku.id)  # type: ignore[arg-type]
+            )
+        ).all()
+    assert sorted(booked) == [("", 8), ("250克", 12), ("50克", 30)]
+
+
+async def test_the_same_list_again_changes_nothing(desk: Desk) -> None:
+    owner = await desk.staff(await desk.brand())
+    await _import(desk, owner)
+    facts = await _rows(desk, OutboxRow)
+    again = (await _import(desk, owner)).json()
+    assert (again["created"], again["updated"], again["unchanged"]) == (0, 0, 3)
+    assert (await _rows(desk, Product), await _rows(desk, Sku), await _rows(desk, OutboxRow)) == (2, 3, facts)
+
+
+async def test_the_same_list_sent_many_times_at_once_lands_once(desk: Desk) -> None:
+    owner = await desk.staff(await desk.brand())
+    answers = await asyncio.gather(*(_import(desk, owner) for _ in range(5)))
+    assert sorted(answer.json()["created"] for answer in answers) == [0, 0, 0, 0, 3]
+    assert (await _rows(desk, Product), await _rows(desk, Sku)) == (2, 3)
+    async with desk.database.transaction() as session:
+        assert sorted((await session.exec(select(StockBalance.total))).all()) == [8, 12, 30]
+
+
+async def test_a_new_price_in_the_list_is_taken(desk: Desk) -> None:
+    owner = await desk.staff(await desk.brand())
+    await _import(desk, owner)
+    again = (await _import(desk, owner, LIST.replace("99.00", "89.00"))).json()
+    assert (again["created"], again["updated"], again["unchanged"]) == (0, 1, 2)
+    found = (await desk.ask("GET", "/api/products?q=LJ250", by=owner)).json()["items"]
+    assert found[0]["skus"][0]["price_minor"] == 8900
+
+
+async def test_a_new_variant_joins_its_product(desk: Desk) -> None:
+    owner = await desk.staff(await desk.brand())
+    await _import(desk, owner)
+    more = (await _import(desk, owner, "标题,规格,价格,库存,编码\n西湖龙井,500克,188,2,LJ500\n")).json()
+    assert more["created"] == 1
+    found = (await desk.ask("GET", "/api/products?q=LJ500", by=owner)).json()["items"]
+    assert [sku["title"] for sku in found[0]["skus"]] == ["250克", "50克", "500克"]
+    assert await _rows(desk, Product) == 2
+
+
+async def test_a_code_of_something_else_is_named_and_moves_nothing(desk: Desk) -> None:
+    owner = await desk.staff(await desk.brand())
+    await _import(desk, owner)
+    done = (await _import(desk, owner, "title,variant,price,code\n蜂王浆,,1,LJ250\n西湖龙井,250克,1,NEW\n")).json()
+    assert (done["created"], done["updated"]) == (0, 0)
+    assert [(p["row"], p["message"]) for p in done["problems"]] == [
+        (2, "this is the code of 西湖龙井 · 250克"),
+        (3, "this variant is there with the code LJ250"),
+    ]
+
+
+async def test_another_brand_may_have_the_same_list(desk: Desk) -> None:
+    for brand in ("One", "Two"):
+        assert (await _import(desk, await desk.staff(await desk.brand(brand)))).json()["created"] == 3
+
+
+async def test_one_product_has_at_most_100_variants(desk: Desk) -> None:
+    owner = await desk.staff(await desk.brand())
+    rows = "".join(f"Tea,{number},1,,\n" for number in range(102))
+    done = (await _import(desk, owner, "title,variant,price,stock,code\n" + rows)).json()
+    assert done["created"] == 100
+    assert [problem["row"] for problem in done["problems"]] == [102, 103]
+
+
+async def test_a_file_that_is_no_list_is_refused(desk: Desk) -> None:
+    owner = await desk.staff(await desk.brand())
+    refused = await _import(desk, owner, "hello\nworld\n")
+    assert (refused.status_code, refused.json()["slug"]) == (422, "unreadable-sheet")
+    assert refused.json()["missing"] == ["title", "price"]
+    too_large = await desk.ask("POST", "/api/products/imports", by=owner, content=b"x" * (2 * 1024 * 1024 + 1))
+    assert too_large.status_code == 413

@@ -1,0 +1,125 @@
+"""Reading a merchant's list: pure rules."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.catalog.rules import price_minor, stock
+from server.catalog.sheet import MOST_ROWS, Sheet, SheetRow, UnreadableSheet, read
+from server.kit.problems import Invalid
+
+
+def _problems(sheet: Sheet) -> list[tuple[int, str]]:
+    return [(problem.row, problem.column) for problem in sheet.problems]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_utf8_and_gb18030_read_the_same(encoding: str) -> None:
+    sheet = read("标题,规格,价格,库存,编码\n西湖龙井,250克,¥99.00,12,LJ-250\n".encode(encoding))
+    assert sheet.rows == [SheetRow(2, "西湖龙井", "250克", 9900, 12, "LJ-250", "")]
+    assert sheet.problems == []
+
+
+def test_columns_are_found_by_either_name_in_any_order_and_case() -> None:
+    sheet = read(b"Code,PRICE,Title\nA1,5,Honey\n")
+    assert sheet.rows == [SheetRow(2, "Honey", "", 500, 0, "A1", "")]
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", ","])
+def test_other_delimiters_are_understood(delimiter: str) -> None:
+    assert len(read(delimiter.join(["title", "price"]).encode() + b"\n" + f"Tea{delimiter}3".encode()).rows) == 1
+
+
+def test_rows_are_numbered_as_in_the_spreadsheet() -> None:
+    sheet = read(b'title,price\n"Green\ntea",1\n\n,,\nHoney,x\n')
+    assert [row.row for row in sheet.rows] == [2]
+    assert sheet.rows[0].title == "Green tea"
+    assert _problems(sheet) == [(5, "price")]
+    assert sheet.count == 2
+
+
+def test_every_problem_of_a_row_is_named() -> None:
+    sheet = read("title,variant,price,stock,code\n,{v},free,-1,{c}\n".format(v="x" * 41, c="y" * 65).encode())
+    assert _problems(sheet) == [(2, "title"), (2, "variant"), (2, "price"), (2, "stock"), (2, "code")]
+
+
+def test_a_row_that_comes_twice_is_named_with_the_first() -> None:
+    sheet = read(b"title,price,code\nTea,1,A\nTea,2,A\nHoney,1,\nHoney,1,\n")
+    assert [row.row for row in sheet.rows] == [2, 4]
+    assert [(p.row, p.column, p.message) for p in sheet.problems] == [
+        (3, "code", "the same as row 2"),
+        (5, "variant", "the same as row 4"),
+    ]
+
+
+def test_an_unquoted_comma_is_named_instead_of_shifting_cells() -> None:
+    sheet = read(b"title,price,stock\nTea,1,299,5\nHoney,3,1\n")
+    assert [row.title for row in sheet.rows] == ["Honey"]
+    assert _problems(sheet) == [(2, "")]
+
+
+def test_a_quotation_mark_that_never_closes_is_named() -> None:
+    sheet = read(b'title,price\nTea,1\n"Honey,2\nMilk,3\n')
+    assert [row.title for row in sheet.rows] == ["Tea"]
+    assert _problems(sheet) == [(3, "")]
+
+
+def test_a_row_with_broken_quoting_does_not_stop_the_next() -> None:
+    sheet = read(b'title,price\n"Tea" set,1\nHoney,2\n')
+    assert [row.title for row in sheet.rows] == ["Honey"]
+    assert _problems(sheet) == [(2, "")]
+
+
+def test_a_column_that_was_not_read_is_named() -> None:
+    sheet = read(b"title,price,colour\nTea,1,green\n")
+    assert [(p.row, p.column) for p in sheet.problems] == [(1, "colour")]
+    assert len(sheet.rows) == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"\n\n", b"Tea,1\n", b"title,stock\nTea,1\n", b"\xef\xbb\xbf\xff\xfe", b"\x80\x81\xff"])
+def test_a_file_without_the_needed_columns_is_refused(body: bytes) -> None:
+    with pytest.raises(UnreadableSheet):
+        read(body)
+
+
+def test_too_many_rows_are_refused_as_a_whole() -> None:
+    with pytest.raises(UnreadableSheet):
+        read(b"title,price\n" + b"".join(b"Tea %d,1\n" % i for i in range(MOST_ROWS + 1)))
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_break_the_reader(body: bytes) -> None:
+    try:
+        sheet = read(b"title,price\n" + body)
+    except UnreadableSheet:
+        return
+    told = {row.row for row in sheet.rows} | {problem.row for problem in sheet.problems}
+    assert len(told - {1}) >= sheet.count
+
+
+@pytest.mark.parametrize(
+    ("text", "minor"),
+    [("29.90", 2990), ("29.9", 2990), ("29", 2900), ("¥29.90", 2990), ("￥29", 2900), ("29元", 2900)]
+    + [("1,299.00", 129900), ("２９．９０", 2990), (" 0 ", 0), ("29.900", 2990), ("CNY 5", 500)],
+)
+def test_a_price_is_read_as_merchants_write_it(text: str, minor: int) -> None:
+    assert price_minor(text) == minor
+
+
+@pytest.mark.parametrize("text", ["", "free", "-1", "1.234", "1e3", "1,29", "NaN", "¥", "١٢", "99999999999"])
+def test_what_is_no_price_is_refused(text: str) -> None:
+    with pytest.raises(Invalid):
+        price_minor(text)
+
+
+@pytest.mark.parametrize(("text", "units"), [("", 0), ("12", 12), ("1,200", 1200), ("12.0", 12), ("１２", 12)])
+def test_stock_is_a_whole_number(text: str, units: int) -> None:
+    assert stock(text) == units
+
+
+@pytest.mark.parametrize("text", ["-1", "1.5", "many", "1000001"])
+def test_what_is_no_stock_is_refused(text: str) -> None:
+    with pytest.raises(Invalid):
+        stock(text)
