@@ -15,7 +15,7 @@ from live.channel import Channel, Pace, Stats
 from live.events import Position, room_of, room_topic
 from live.limits import Limits
 from live.presence import Presence
-from live.protocol import CloseCode
+from live.protocol import CloseCode, retry_ms
 
 if TYPE_CHECKING:
     from live.session import Session
@@ -29,8 +29,6 @@ SNAPSHOTS = 32
 LIKES_S = 0.2
 SWEEP_S = 1.0
 STOP_WITHIN_S = 3.0
-RETURNS_PER_S = 500
-"""How fast clients are asked to come back when this process ends."""
 
 
 class Hub:
@@ -103,7 +101,7 @@ class Hub:
     # What rooms do beside talking
 
     def like(self, topic: str, count: int) -> None:
-        """Gathered here and added at the broker a few times a second. Likes of the last moment die with the process."""
+        """Gathered here and added at the broker a few times a second. A killed process takes the last moment's along."""
         self._likes[topic] += count
         if self._liking is None:
             self._liking = self.spawn(self._add_likes())
@@ -142,20 +140,16 @@ class Hub:
         self.stopping = True
         leaving = list(self.sessions)
         for session in leaving:
-            session.close(CloseCode.GOING_AWAY, retry_ms=self.retry_ms(len(leaving)))
+            session.close(CloseCode.GOING_AWAY, retry_ms(len(leaving)))
         for task in (self._sweeping, self._liking):
             if task is not None:
                 task.cancel()
+        await self._count_likes()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=STOP_WITHIN_S)
         for channel in self._channels.values():
             channel.close()
         self._channels.clear()
-
-    def retry_ms(self, crowd: int | None = None) -> int:
-        """A moment for one of a crowd to come back at."""
-        crowd = len(self.sessions) if crowd is None else crowd
-        return random.randint(100, 1000 + crowd * 1000 // RETURNS_PER_S)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run beside everything else; what it raises is logged."""
@@ -193,14 +187,17 @@ class Hub:
         try:
             while self._likes:
                 await asyncio.sleep(LIKES_S)
-                likes, self._likes = self._likes, Counter()
-                for topic, count in likes.items():
-                    try:
-                        await self.broker.count(topic, likes=count)
-                    except BrokerUnavailable:
-                        self._likes[topic] += count
+                await self._count_likes()
         finally:
             self._liking = None
+
+    async def _count_likes(self) -> None:
+        likes, self._likes = self._likes, Counter()
+        for topic, count in likes.items():
+            try:
+                await self.broker.count(topic, likes=count)
+            except BrokerUnavailable:
+                self._likes[topic] += count
 
     async def _sweep(self) -> None:
         """Once a second: who is stuck, and how many are here."""

@@ -6,6 +6,7 @@ decoders here. Unknown fields are ignored in both directions, so that either sid
 
 from __future__ import annotations
 
+import random
 from enum import IntEnum
 from typing import Annotated, Any
 
@@ -48,9 +49,22 @@ class CloseCode(IntEnum):
     def reason(self) -> str:
         return self.name.lower().replace("_", "-")
 
+    def told(self, retry_ms: int | None = None) -> str:
+        """The close frame's reason, with a moment to come back at."""
+        return self.reason if retry_ms is None else f"{self.reason};retry_ms={retry_ms}"
+
     @property
     def reconnect(self) -> bool:
         return self < CloseCode.INTERNAL
+
+
+RETURNS_PER_S = 500
+"""How fast a room's clients are asked to come back to the processes that go on."""
+
+
+def retry_ms(crowd: int) -> int:
+    """A moment for one of a crowd to come back at."""
+    return random.randint(100, 1000 + crowd * 1000 // RETURNS_PER_S)
 
 
 # Client → server

@@ -42,6 +42,7 @@ from live.protocol import (
     decode_client,
     encode,
     problem,
+    retry_ms,
 )
 from live.wire import Frame, Slow, Wire, wire
 
@@ -88,7 +89,7 @@ async def serve(socket: Socket, hub: Hub, desk: Desk) -> None:
         session.gone()
     except Exception:
         log.exception("a session failed", session=session.id)
-        session.close(CloseCode.ERROR, retry_ms=hub.retry_ms())
+        session.close(CloseCode.ERROR, retry_ms(len(hub.sessions)))
     finally:
         await session.end()
 
@@ -148,7 +149,7 @@ class Session:
 
     async def _converse(self) -> None:
         if self._hub.stopping:
-            return self.close(CloseCode.GOING_AWAY, retry_ms=self._hub.retry_ms())
+            return self.close(CloseCode.GOING_AWAY, self._retry_ms())
         hello = await self._hello()
         if hello is None:
             return None
@@ -157,7 +158,7 @@ class Session:
         except Refusal as refusal:
             return self._refuse(refusal, close=CloseCode.NOT_ALLOWED)
         except BrokerUnavailable:
-            return self.close(CloseCode.UNAVAILABLE, retry_ms=self._hub.retry_ms())
+            return self.close(CloseCode.UNAVAILABLE, self._retry_ms())
         except Slow:
             return self.too_slow()
         while self.closed is None:
@@ -214,7 +215,7 @@ class Session:
         async with self._settling:
             await self._settle({name: _position(hello.positions.get(name)) for name in self.topics})
         if self.closed is None:
-            await self._desk.arrived(first)
+            await self._ask(self._desk.arrived(first))
 
     # Entering its topics
 
@@ -291,7 +292,7 @@ class Session:
             page = None
             if missed.gap:
                 return False
-            due = _up_to(channel.sent, missed.facts)
+            due = _up_to(channel.sent, missed.events)
             if due:
                 await self._replay(channel, due)
                 position = due[-1].position
@@ -328,7 +329,7 @@ class Session:
         except Exception as error:
             if not isinstance(error, BrokerUnavailable):
                 log.exception("a session could not be resynchronised", session=self.id)
-            self.close(CloseCode.RESYNC, retry_ms=self._hub.retry_ms())
+            self.close(CloseCode.RESYNC, self._retry_ms())
         finally:
             self._regaining = False
             if self.closed is not None:
@@ -375,6 +376,8 @@ class Session:
             return await answer
         except Refusal as refusal:
             self._refuse(refusal, ref)
+        except BrokerUnavailable:
+            self.send(ProblemFrame(problem("unavailable", "Not available right now; try again", 503), ref))
         except Exception:
             log.exception("the desk failed", session=self.id)
             self.send(ProblemFrame(problem("internal", "Something went wrong on our side", 500), ref))
@@ -407,19 +410,21 @@ class Session:
             self._hub.stats.closed_slow += 1
             self.close(CloseCode.SLOW)
 
-    def close(self, code: CloseCode, retry_ms: int | None = None) -> None:
+    def close(self, code: CloseCode, back_in_ms: int | None = None) -> None:
         """Nothing is written after this but the close frame. Harmless to repeat; the first code counts."""
         if self.closed is not None:
             return
         self.closed = code
         self._hub.leave(self)
-        reason = code.reason if retry_ms is None else f"{code.reason};retry_ms={retry_ms}"
-        self._closing = self._hub.spawn(self._close(code, reason))
+        self._closing = self._hub.spawn(self._close(code, code.told(back_in_ms)))
 
     async def _close(self, code: CloseCode, reason: str) -> None:
         await self._wire.close(code, reason)
         if self._until is not None:
             self._until.reschedule(0)  # `run` may be waiting for a peer that sends nothing, or for the shop
+
+    def _retry_ms(self) -> int:
+        return retry_ms(len(self._hub.sessions))
 
     def gone(self) -> None:
         """The peer has left; there is nobody to tell anything."""

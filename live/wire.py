@@ -93,9 +93,9 @@ class TransportWire:
         self._limit = BUFFER
         self._least = 0
         self._moved_at = asyncio.get_running_loop().time()
-        transport.set_write_buffer_limits(high=BUFFER // 2)
-        if (sock := transport.get_extra_info("socket")) is not None:
-            with suppress(OSError):
+        with suppress(OSError, RuntimeError):  # it may be closed already
+            transport.set_write_buffer_limits(high=BUFFER // 2)
+            if (sock := transport.get_extra_info("socket")) is not None:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
 
     def write(self, frame: Frame) -> bool:

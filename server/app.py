@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -54,6 +54,7 @@ from server.web import pages
 from server.web.authentication import Authentication
 from server.web.health import ROUTES as HEALTH
 from server.web.security import SecurityHeaders
+from server.web.unit_of_work import UnitOfWork, provide_session
 
 MAX_BODY = 1 << 20
 """Bytes of a request body; picture and CSV uploads set their own."""
@@ -124,11 +125,6 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Litestar:
             await redis.aclose()
             await database.close()
 
-    async def provide_session() -> AsyncGenerator[AsyncSession, None]:
-        """One session a request; it commits after the handler and before the answer is sent."""
-        async with database.transaction() as session:
-            yield session
-
     def given(value: Any) -> Provide:
         return Provide(lambda: value, sync_to_thread=False, use_cache=True)
 
@@ -152,6 +148,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Litestar:
             SecurityHeaders(settings),
             metrics.middleware,
             Authentication(database, settings, clock),
+            UnitOfWork(database),
         ],
         exception_handlers={Exception: page_or_problem},
         dependencies={

@@ -1,5 +1,7 @@
-"""Every feature's reactions, imported once by each role that records or relays facts."""
+"""Every feature's reactions, imported once by each role that records or relays facts; and every table, since rows
+of one feature refer to another's."""
 
+import server.tables  # noqa: F401
 from server.attribution import reactions as attribution
 from server.chat import reactions as chat
 from server.dashboards import reactions as dashboards

@@ -10,7 +10,11 @@ const source = resolve(import.meta.dirname, 'src')
 const pagesFolder = resolve(source, 'pages')
 const server = process.env.SHOWFLOOR_DEV_SERVER ?? 'http://127.0.0.1:8000'
 
+/** `SHOWFLOOR_PAGES=live,cashier` builds these alone, for a quick look. */
+const only = process.env.SHOWFLOOR_PAGES?.split(',')
+
 const pages = readdirSync(pagesFolder)
+  .filter((name) => !only || only.includes(name))
   .filter((name) => existsSync(resolve(pagesFolder, name, 'index.html')))
   .sort()
 
@@ -82,7 +86,7 @@ export default defineConfig({
     vue(),
     components({
       dirs: [],
-      dts: resolve(source, 'components.d.ts'),
+      dts: only ? false : resolve(source, 'components.d.ts'),
       resolvers: [VantResolver(), ElementPlusResolver({ importStyle: 'css' })],
     }),
     vantIconFont(),

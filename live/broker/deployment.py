@@ -84,9 +84,7 @@ class Standalone:
             protocol=2,
             socket_connect_timeout=CONNECT_S,
             socket_timeout=ANSWER_S,
-            retry=Retry(
-                NoBackoff(), 1
-            ),  # a pooled connection may be one that a restarted server has forgotten
+            retry=Retry(NoBackoff(), 1),  # a pooled connection may have died with the last server
         )
         self._redis: Any = Redis.from_pool(self._pool)
 

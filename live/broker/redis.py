@@ -1,5 +1,5 @@
 """The broker on Redis or Valkey. Facts live in a stream whose entry ids are their positions; `lua/` is where numbering,
-keeping and publishing are one act. The shape was found by losing messages: see docs/decisions/broker.md."""
+keeping and publishing are one act."""
 
 from __future__ import annotations
 

@@ -279,7 +279,7 @@ class Subscriber:
         if missed.gap:
             watch.lose(missed.tail)
         else:
-            watch.give(missed.facts)
+            watch.give(missed.events)
 
     async def keeps(self, line: Line) -> bool:
         """After an error: topics that another server owns now move to that server's line. False for a line that has

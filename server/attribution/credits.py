@@ -45,7 +45,7 @@ class CreditView(msgspec.Struct, frozen=True, kw_only=True):
 async def earn(session: AsyncSession, paid: OrderPaid) -> None:
     """Credit whoever carried the buyer at the claim. Told twice, also at once, it is one credit."""
     chain = await queries.chain(session, link_id=paid.link_id) if paid.link_id else []
-    touches = await queries.touches(session, paid.member_id, paid.at - rules.WINDOW, paid.at)
+    touches = await queries.touches(session, paid.member_id, paid.at - rules.WINDOW)
     rule = rules.rule_of(paid.store_id, paid.link_id)
     row = await session.execute(
         insert(Credit)

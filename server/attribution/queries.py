@@ -85,20 +85,18 @@ async def chain(session: AsyncSession, *, code: str | None = None, link_id: UUID
     return [_link(row) for row in rows]
 
 
-async def touches(
-    session: AsyncSession, member_id: UUID, since: datetime, until: datetime
-) -> Sequence[Touched]:
-    """A member's newest touches of a period, refused ones too, newest first."""
+async def touches(session: AsyncSession, member_id: UUID, since: datetime) -> Sequence[Touched]:
+    """A member's newest touches, refused ones too, newest first."""
     rows = await session.execute(
         text(
             f"""
             SELECT t.id AS touch_id, t.at, t.refused, {_LINK_COLUMNS}
             FROM touch t JOIN invitation_link l ON l.id = t.link_id {_LINK_NAMES}
-            WHERE t.member_id = :member_id AND t.at BETWEEN :since AND :until
+            WHERE t.member_id = :member_id AND t.at >= :since
             ORDER BY t.id DESC LIMIT {RECENT_TOUCHES}
             """  # noqa: S608  constants of this module
         ),
-        {"member_id": member_id, "since": since, "until": until},
+        {"member_id": member_id, "since": since},
     )
     return [Touched(touch_id=row.touch_id, at=row.at, refused=row.refused, link=_link(row)) for row in rows]
 

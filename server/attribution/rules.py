@@ -89,8 +89,11 @@ def is_reload(latest: Touched | None, link_id: UUID, now: datetime) -> bool:
 
 
 def carrier(touches: Sequence[Touched], room_store_id: UUID | None, now: datetime) -> Carrier:
-    """The last touch that counts and is not older than the window; else the room's own store; else the brand."""
-    valid = [t for t in touches if t.refused is None and now - WINDOW <= t.at <= now]
+    """The last touch that counts and is not older than the window; else the room's own store; else the brand.
+
+    A touch a little ahead of `now` counts: it was written by a process whose clock is ahead.
+    """
+    valid = [t for t in touches if t.refused is None and t.at >= now - WINDOW]
     if valid:
         link = max(valid, key=lambda t: (t.at, t.touch_id)).link
         return Carrier(

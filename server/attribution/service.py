@@ -126,7 +126,7 @@ async def _carrier_of(
         return rules.Carrier(rule, visit.store_id, visit.guide_id, visit.link_id)
     if room.audience != "public":
         raise NotFound
-    recent = await queries.touches(session, member_id, now - rules.WINDOW, now)
+    recent = await queries.touches(session, member_id, now - rules.WINDOW)
     return rules.carrier(recent, room.store_id, now)
 
 
@@ -181,7 +181,7 @@ async def touch(
     if await _brand_of(session, link.link_id) != brand_id:
         raise NotFound
     viewer = await queries.lock_viewer(session, brand_id, member_id)
-    recent = await queries.touches(session, viewer.member_id, now - rules.RELOAD, now)
+    recent = await queries.touches(session, viewer.member_id, now - rules.RELOAD)
     if rules.is_reload(recent[0] if recent else None, link.link_id, now):
         return _taken(recent[0].touch_id, link, recent[0].refused)
     row = Touch(
@@ -286,7 +286,7 @@ async def enter(
     visit = await session.get(Visit, (room_id, viewer.member_id))
     if visit is not None:
         return visit
-    recent = await queries.touches(session, viewer.member_id, now - rules.WINDOW, now)
+    recent = await queries.touches(session, viewer.member_id, now - rules.WINDOW)
     carrier = rules.carrier(recent, room_store_id, now)
     visit = Visit(
         room_id=room_id,

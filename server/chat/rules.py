@@ -43,7 +43,7 @@ class RoomEnded(Gone):
 
 _LINK = re.compile(
     r"https?://|www\.[a-z0-9]"
-    r"|(?<![\w.-])(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+"
+    r"|(?<![a-z0-9_.-])(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+"
     r"(?:com|cn|net|org|info|biz|io|co|me|cc|tv|vip|top|xyz|shop|store|site|online|club|live|link|app|dev|ru|hk|tw|jp)"
     r"(?![a-z0-9-])"
 )

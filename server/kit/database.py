@@ -85,6 +85,10 @@ class Database:
         )
         self._sessions = async_sessionmaker(self.engine, class_=Session, expire_on_commit=False)
 
+    def session(self) -> AsyncSession:
+        """A session that its caller commits and closes."""
+        return self._sessions()
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """A session that commits when the block ends and rolls back when it raises."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from litestar import Request
 
@@ -22,6 +22,7 @@ class SmsFailed(Unavailable):
     slug, title = "sms-failed", "The text message could not be sent; try again"
 
 
+@runtime_checkable
 class Sms(Protocol):
     """A provider's client. An app has its own in `app.state.sms`."""
 

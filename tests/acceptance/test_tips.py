@@ -18,7 +18,7 @@ def top_up(demo: Demo, person: Person, amount_minor: int) -> None:
 
 
 def test_a_viewer_tops_up_and_tips_once_for_each_key(demo: Demo, viewer: Person) -> None:
-    gift = next(g for g in viewer.get("/api/gifts").json() if g["gift_id"] == demo.keys["gift_id"])
+    gift = next(g for g in viewer.get("/api/gifts").json()["items"] if g["gift_id"] == demo.keys["gift_id"])
     tips = f"/api/rooms/{demo.room}/tips"
     body = {"gift_id": gift["gift_id"], "quantity": 3}
     is_problem(viewer.post(tips, body, key="t"), 409, "insufficient-funds")
@@ -33,7 +33,7 @@ def test_a_viewer_tops_up_and_tips_once_for_each_key(demo: Demo, viewer: Person)
 
 
 def test_many_tips_at_once_spend_no_more_than_there_is(demo: Demo, viewer: Person) -> None:
-    gift = next(g for g in viewer.get("/api/gifts").json() if g["gift_id"] == demo.keys["gift_id"])
+    gift = next(g for g in viewer.get("/api/gifts").json()["items"] if g["gift_id"] == demo.keys["gift_id"])
     top_up(demo, viewer, 5 * gift["price_minor"])
 
     def tip(_: int) -> int:

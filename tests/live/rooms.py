@@ -100,7 +100,9 @@ class Closed(Exception):
 class Phone:
     """One visitor's connection. Checks, for every fact it hears, that none is missing, doubled or out of order."""
 
-    def __init__(self, hub: Hub, shop: Shop, member: str, extensions: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, hub: Hub, shop: Shop, member: str, extensions: Mapping[str, Any] | None = None
+    ) -> None:
         self.scope = {"type": "websocket", "extensions": dict(extensions or {})}
         self.member = member
         self.texts: list[str] = []

@@ -69,13 +69,13 @@ async def test_same_id_again_answers_the_first_position_and_is_heard_once(broker
     assert again[0] == first[1]
     await heard.until(lambda: len(heard.all) >= 3)
     assert heard.ids == ["fact-1", "fact-2", "fact-3"]
-    assert [kept.id for kept in (await broker.since(TOPIC, Position(first[0].epoch, 0))).facts] == heard.ids
+    assert [kept.id for kept in (await broker.since(TOPIC, Position(first[0].epoch, 0))).events] == heard.ids
 
 
 async def test_the_same_id_on_another_topic_is_another_fact(broker: RedisBroker) -> None:
     one, other = await broker.append([fact("room:1", 1), fact("room:2", 1)])
     assert one.offset == other.offset == 1
-    assert len((await broker.since("room:2", Position(other.epoch, 0))).facts) == 1
+    assert len((await broker.since("room:2", Position(other.epoch, 0))).events) == 1
 
 
 async def test_processes_appending_at_once_share_one_numbering(brokers: Callable[..., RedisBroker]) -> None:
@@ -96,18 +96,18 @@ async def test_a_topic_without_facts_has_a_position_to_come_back_to(broker: Redi
     await broker.append(facts(TOPIC, [1, 2]))
     missed = await broker.since(TOPIC, before)
     assert not missed.gap
-    assert [fact.id for fact in missed.facts] == ["fact-1", "fact-2"]
+    assert [fact.id for fact in missed.events] == ["fact-1", "fact-2"]
 
 
 async def test_since_gives_exactly_what_was_missed(broker: RedisBroker) -> None:
     positions = await broker.append(facts(TOPIC, range(1, 31)))
     missed = await broker.since(TOPIC, positions[9])
-    assert [fact.position for fact in missed.facts] == positions[10:]
-    assert bytes(missed.facts[0].data) == b'{"n":11}'
-    assert missed.facts[0].kind == "room.pinned"
+    assert [fact.position for fact in missed.events] == positions[10:]
+    assert bytes(missed.events[0].data) == b'{"n":11}'
+    assert missed.events[0].kind == "room.pinned"
     assert missed.tail == positions[-1]
-    assert (await broker.since(TOPIC, positions[-1])).facts == []
-    assert [fact.position for fact in (await broker.since(TOPIC, positions[9], 5)).facts] == positions[10:15]
+    assert (await broker.since(TOPIC, positions[-1])).events == []
+    assert [fact.position for fact in (await broker.since(TOPIC, positions[9], 5)).events] == positions[10:15]
 
 
 async def test_what_was_trimmed_is_a_gap_and_the_last_kept_fact_is_not(
@@ -116,11 +116,11 @@ async def test_what_was_trimmed_is_a_gap_and_the_last_kept_fact_is_not(
     broker = brokers(kept_facts=50)
     positions = await broker.append(facts(TOPIC, range(1, 81)))
     served = await broker.since(TOPIC, positions[-51])
-    assert len(served.facts) == 50
+    assert len(served.events) == 50
     assert not served.gap
     beyond = await broker.since(TOPIC, positions[-52])
     assert beyond.gap
-    assert beyond.facts == []
+    assert beyond.events == []
     assert beyond.tail == positions[-1]
 
 
@@ -141,9 +141,9 @@ async def test_nobody_missed_anything_in_a_room_that_stayed_quiet(
         await client.delete(f"{{{TOPIC}}}:s")  # as the stream's expiry does
     missed = await broker.since(TOPIC, last)
     assert not missed.gap
-    assert missed.facts == []
+    assert missed.events == []
     (after,) = await broker.append([fact(TOPIC, 2)])
-    assert [fact.position for fact in (await broker.since(TOPIC, last)).facts] == [after]
+    assert [fact.position for fact in (await broker.since(TOPIC, last)).events] == [after]
 
 
 @pytest.mark.parametrize("asked", ["7-3", "0-0", "999999999999999-999999999999999"])
@@ -257,7 +257,7 @@ async def test_a_hole_in_what_came_live_is_filled_from_the_stream(
     async with redis.asyncio.from_url(url) as client:
         await broker.append([fact(TOPIC, 1)])
         await heard.until(lambda: len(heard.all) == 1)
-        await client.execute_command("SPUBLISH", stream, f"f{start.epoch}-1\n{{}}")  # heard before: dropped
+        await client.spublish(stream, f"f{start.epoch}-1\n{{}}")  # heard before: dropped
         body = b'{"kind":"k","data":{},"id":"unheard"}'
         await client.xadd(stream, {"b": body, "t": "9999999999999"}, id=f"{start.epoch}-2")
         await client.hset(f"{{{TOPIC}}}:meta", "offset", "2")
@@ -308,7 +308,7 @@ async def test_a_dead_server_is_unavailable_and_back_without_any_help(
     await heard.until(lambda: heard.ids == ["fact-1", "fact-2"])
     assert heard.gaps == []  # the log kept the first fact, so nothing was lost
     assert second.epoch > heard.all[0].position.epoch
-    assert [fact.id for fact in (await broker.since(TOPIC, heard.all[0].position)).facts] == ["fact-2"]
+    assert [fact.id for fact in (await broker.since(TOPIC, heard.all[0].position)).events] == ["fact-2"]
 
 
 async def test_facts_lost_with_the_server_are_a_gap_and_their_numbers_are_not_used_again(
@@ -344,7 +344,7 @@ async def test_a_position_at_the_end_of_the_old_epoch_is_still_good_when_nothing
     await append_again(broker, [fact(TOPIC, 2)])
     missed = await broker.since(TOPIC, last)
     assert not missed.gap
-    assert [fact.id for fact in missed.facts] == ["fact-2"]
+    assert [fact.id for fact in missed.events] == ["fact-2"]
 
 
 async def test_everything_appended_through_three_crashes_is_heard_once_in_order(

@@ -14,7 +14,9 @@ def test_a_position_reads_back_from_its_text(epoch: int, offset: int) -> None:
     assert Position.parse(str(Position(epoch, offset))) == Position(epoch, offset)
 
 
-@pytest.mark.parametrize("text", ["", "1", "1-", "-1", "1-2-3", "1 -2", "+1-2", "1.0-2", "１-2", "9" * 16 + "-1", "1-2\n"])
+@pytest.mark.parametrize(
+    "text", ["", "1", "1-", "-1", "1-2-3", "1 -2", "+1-2", "1.0-2", "１-2", "9" * 16 + "-1", "1-2\n"]
+)
 def test_anything_else_is_no_position(text: str) -> None:
     with pytest.raises(ValueError, match="not a position"):
         Position.parse(text)

@@ -58,7 +58,10 @@ def test_a_field_from_a_later_version_is_ignored() -> None:
         ('{"type":"like","count":1e9}', InvalidFrame),
         ('{"type":"like","count":"3"}', InvalidFrame),
         ('{"type":"hello"}', InvalidFrame),
-        ('{"type":"hello","v":1,"positions":{"a":"1-1","b":"","c":"","d":"","e":"","f":"","g":"","h":"","i":""}}', InvalidFrame),
+        (
+            '{"type":"hello","v":1,"positions":{"a":"1-1","b":"","c":"","d":"","e":"","f":"","g":"","h":"","i":""}}',
+            InvalidFrame,
+        ),
         ('{"type":"say","ref":"c1","text":"' + "多" * 5600 + '"}', TooLarge),
     ],
 )

@@ -74,7 +74,9 @@ async def test_three_visitors_get_the_same_bytes(phone: Callable[..., Phone], sh
     assert heard[0] == heard[1] == heard[2]
 
 
-async def test_what_is_for_one_member_reaches_that_member_only(phone: Callable[..., Phone], shop: Shop) -> None:
+async def test_what_is_for_one_member_reaches_that_member_only(
+    phone: Callable[..., Phone], shop: Shop
+) -> None:
     ann, bob = phone("ann"), phone("bob")
     await ann.hello()
     await bob.hello()
@@ -157,7 +159,9 @@ async def test_newcomers_are_shown_the_last_lines_once(phone: Callable[..., Phon
     assert [json.loads(bytes(line))["text"] for line in shown] == ["line 0", "line 1", "line 2", "line 9"]
 
 
-async def test_a_refused_line_and_a_failing_shop_are_problems_with_the_lines_ref(phone: Callable[..., Phone]) -> None:
+async def test_a_refused_line_and_a_failing_shop_are_problems_with_the_lines_ref(
+    phone: Callable[..., Phone],
+) -> None:
     ann = phone()
     await ann.hello()
     ann.write(Say("c1", "a bad word"))
@@ -182,7 +186,9 @@ async def test_likes_reach_the_room_as_a_total(phone: Callable[..., Phone], hub:
     assert (await ann.hear(Batch, lambda frame: frame.likes == 20)).facts == []
 
 
-async def test_the_room_is_told_how_many_members_are_here(broker: RedisBroker, redis_url: str, shop: Shop) -> None:
+async def test_the_room_is_told_how_many_members_are_here(
+    broker: RedisBroker, redis_url: str, shop: Shop
+) -> None:
     presence = Presence(redis_url, "p1", linger_s=0)
     hub = Hub(broker, presence)
     ann, twice, bob = Phone(hub, shop, "ann"), Phone(hub, shop, "ann"), Phone(hub, shop, "bob")
@@ -242,7 +248,12 @@ async def test_two_thousand_random_frames_end_in_problems_or_clean_closes(
         except Exception as error:
             codes.add(getattr(error, "code", error))
             await ann.served
-    assert codes <= {CloseCode.BINARY, CloseCode.TOO_LARGE, CloseCode.HELLO_FIRST, CloseCode.UNSUPPORTED_VERSION}
+    assert codes <= {
+        CloseCode.BINARY,
+        CloseCode.TOO_LARGE,
+        CloseCode.HELLO_FIRST,
+        CloseCode.UNSUPPORTED_VERSION,
+    }
     assert len(codes) >= 3
     assert not hub.sessions
     await hub.stop()
@@ -267,11 +278,17 @@ def fuzzed(rng: random.Random) -> str | bytes:
         case 3:
             return text.replace('"', rng.choice(["'", "", '""', "\x00"]), rng.randrange(4))
         case 4:
-            return json.dumps({"type": rng.choice(["say", "like", "hello"]), "ref": [1], "count": -1, "v": "1"})
+            return json.dumps(
+                {"type": rng.choice(["say", "like", "hello"]), "ref": [1], "count": -1, "v": "1"}
+            )
         case 5:
             return "[" * rng.randrange(20_000) if rng.random() < 0.3 else "{" * rng.randrange(200)
         case 6:
-            return '{"type":"say","ref":"c","text":"' + rng.choice(["\ud800", "\\ud800", "\\u0000", "💥" * 2100]) + '"}'
+            return (
+                '{"type":"say","ref":"c","text":"'
+                + rng.choice(["\ud800", "\\ud800", "\\u0000", "💥" * 2100])
+                + '"}'
+            )
         case _:
             return text
 
@@ -279,7 +296,9 @@ def fuzzed(rng: random.Random) -> str | bytes:
 # Coming back
 
 
-async def test_a_visitor_who_comes_back_gets_exactly_what_was_missed(phone: Callable[..., Phone], shop: Shop) -> None:
+async def test_a_visitor_who_comes_back_gets_exactly_what_was_missed(
+    phone: Callable[..., Phone], shop: Shop
+) -> None:
     ann = phone()
     await ann.hello()
     await shop.happen(5)
@@ -324,7 +343,9 @@ async def test_a_position_that_makes_no_sense_is_answered_with_a_snapshot(
     assert welcome.snapshot == {"n": 0}
 
 
-async def test_facts_that_happen_while_entering_are_heard_once(phone: Callable[..., Phone], shop: Shop) -> None:
+async def test_facts_that_happen_while_entering_are_heard_once(
+    phone: Callable[..., Phone], shop: Shop
+) -> None:
     stop = asyncio.Event()
 
     async def busy() -> None:

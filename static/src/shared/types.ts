@@ -66,7 +66,15 @@ export interface Account {
   brand: { brand_id: string; name: string } | null
   store: { store_id: string; name: string } | null
 }
-export interface ProductSku { sku_id: string; title: string; price_minor: number; stock?: number; free?: number }
+export interface ProductSku {
+  sku_id: string
+  title: string
+  price_minor: number
+  was_minor?: number | null
+  code?: string
+  stock?: number
+  free?: number
+}
 export interface Product { product_id: string; title: string; description: string; image: string | null; skus: ProductSku[] }
 export interface MinuteFigures { at: string; watching: number; comments: number; orders: number; amount_minor: number }
 export interface RoomFigures {

@@ -40,7 +40,12 @@ async def test_the_cookie_is_for_this_site_and_for_no_script(desk: Desk) -> None
     answer = await desk.ask("POST", "/api/session", json=_body())
     cookie = SimpleCookie(answer.headers["set-cookie"])[COOKIE]
     assert cookie.value == answer.json()["token"]
-    assert (cookie["httponly"], cookie["secure"], cookie["samesite"], cookie["path"]) == (True, True, "lax", "/")
+    assert (cookie["httponly"], cookie["secure"], cookie["samesite"], cookie["path"]) == (
+        True,
+        True,
+        "lax",
+        "/",
+    )
     assert int(cookie["max-age"]) == SESSION_TTL.total_seconds()
 
 

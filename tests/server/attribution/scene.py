@@ -82,7 +82,12 @@ class Scene:
         async with self.shop.database.transaction() as session:
             session.add(
                 Room(
-                    id=room_id, brand_id=self.shop.brand_id, store_id=store_id, title="Room", state="live", **more
+                    id=room_id,
+                    brand_id=self.shop.brand_id,
+                    store_id=store_id,
+                    title="Room",
+                    state="live",
+                    **more,
                 )
             )
         return room_id
@@ -100,7 +105,9 @@ class Scene:
         async with self.shop.database.transaction() as session:
             return await service.touch(session, self.secret, code, who.brand_id, who.id, self.now)
 
-    async def enter(self, who: Principal, room_id: UUID | None = None, room_store_id: UUID | None = None) -> Visit:
+    async def enter(
+        self, who: Principal, room_id: UUID | None = None, room_store_id: UUID | None = None
+    ) -> Visit:
         async with self.shop.database.transaction() as session:
             return await service.enter(
                 session, room_id or self.shop.room_id, who.id, who.brand_id, room_store_id, self.now
@@ -143,7 +150,9 @@ class Scene:
     async def told(self, kind: str) -> list[dict[str, Any]]:
         async with self.shop.database.transaction() as session:
             rows = await session.execute(
-                text("SELECT body FROM outbox WHERE kind = :kind AND body->>'brand_id' = :brand ORDER BY seq"),
+                text(
+                    "SELECT body FROM outbox WHERE kind = :kind AND body->>'brand_id' = :brand ORDER BY seq"
+                ),
                 {"kind": kind, "brand": str(self.shop.brand_id)},
             )
             return list(rows.scalars())

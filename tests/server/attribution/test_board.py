@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from server.accounts.models import Account
 from server.kit.ids import uuid7
 from server.kit.paging import PAGE
 from server.kit.principal import Role
@@ -66,8 +67,6 @@ async def test_a_board_of_one_room_leaves_the_others_out(scene, shop):
 async def test_a_guide_who_left_the_store_keeps_the_line_that_was_earned(scene, shop):
     await scene.buy(await come(scene, shop, scene.guide))
     async with shop.database.transaction() as session:
-        from server.accounts.models import Account
-
         account = await session.get(Account, shop.guide_id)
         account.store_id = scene.other_store_id
         session.add(account)

@@ -129,6 +129,7 @@ async def test_a_refund_told_twice_takes_back_once(scene, shop):
         refund_id=uuid7(),
         member_id=viewer.id,
         name="Wang",
+        key="refund",
         amount_minor=4000,
         refunded_minor=4000,
         order_amount_minor=9900,
@@ -140,8 +141,12 @@ async def test_a_refund_told_twice_takes_back_once(scene, shop):
 
     await asyncio.gather(*(refund() for _ in range(5)))
     assert (await scene.credit(order_id)).reversed_minor == 4000
-    async with shop.database.transaction() as session:  # the order itself was not refunded: leave nothing broken
-        await session.execute(text("DELETE FROM credit_reversal WHERE refund_id = :id"), {"id": told.refund_id})
+    async with (
+        shop.database.transaction() as session
+    ):  # the order itself was not refunded: leave nothing broken
+        await session.execute(
+            text("DELETE FROM credit_reversal WHERE refund_id = :id"), {"id": told.refund_id}
+        )
         await session.execute(
             text("UPDATE credit SET reversed_minor = 0 WHERE order_id = :id"), {"id": order_id}
         )
@@ -155,6 +160,7 @@ async def test_money_back_for_an_order_that_was_never_paid_touches_no_credit(sce
         refund_id=uuid7(),
         member_id=uuid7(),
         name="Wang",
+        key="refund",
         amount_minor=4000,
         refunded_minor=0,
         order_amount_minor=9900,
@@ -243,7 +249,10 @@ async def test_an_order_that_waits_for_its_payment_has_no_credit_yet(scene, shop
 @pytest.mark.parametrize(
     ("broken", "found_by"),
     [
-        ("DELETE FROM credit WHERE order_id = :id", {"credit_one_for_each_paid_order", "board_totals_equal_orders"}),
+        (
+            "DELETE FROM credit WHERE order_id = :id",
+            {"credit_one_for_each_paid_order", "board_totals_equal_orders"},
+        ),
         (
             "UPDATE credit SET amount_minor = amount_minor + 1 WHERE order_id = :id",
             {"credit_one_for_each_paid_order", "board_totals_equal_orders"},

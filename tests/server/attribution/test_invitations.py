@@ -249,7 +249,9 @@ async def test_a_guest_who_signs_in_keeps_who_brought_them(scene, shop):
     assert visit.guide_id == shop.guide_id
     assert (await scene.enter(guest)).member_id == member.id
     async with shop.database.transaction() as session:
-        row = await session.execute(text("SELECT member_id FROM credit WHERE order_id = :id"), {"id": order_id})
+        row = await session.execute(
+            text("SELECT member_id FROM credit WHERE order_id = :id"), {"id": order_id}
+        )
         assert row.scalar_one() == member.id
     assert await scene.broken() == {}
 
@@ -314,7 +316,12 @@ async def test_an_invitation_made_opened_and_touched_over_http(scene, shop):
 
 async def test_forged_codes_are_not_there_on_any_road(scene, shop):
     viewer, forged = await shop.member(), (await scene.invite(scene.guide))[::-1]
-    for path in ("/i/{}", "/api/invitations/{}", "/api/invitations/{}/qr.svg", "/api/invitations/{}/poster.png"):
+    for path in (
+        "/i/{}",
+        "/api/invitations/{}",
+        "/api/invitations/{}/qr.svg",
+        "/api/invitations/{}/poster.png",
+    ):
         answer = await scene.get(None, path.format(forged))
         assert (answer.status_code, answer.json()["slug"]) == (404, "not-found")
     assert (await scene.post(viewer, f"/api/invitations/{forged}/touches")).status_code == 404
@@ -325,11 +332,14 @@ async def test_a_touch_needs_a_viewer_and_an_invitation_somebody_signed_in(scene
     assert (await scene.post(None, f"/api/invitations/{code}/touches")).status_code == 401
     assert (await scene.post(scene.guide, f"/api/invitations/{code}/touches")).status_code == 403
     assert (await scene.post(None, "/api/invitations", {"room_id": str(shop.room_id)})).status_code == 401
-    assert (await scene.post(shop.owner, "/api/invitations", {"room_id": str(shop.room_id)})).status_code == 403
+    assert (
+        await scene.post(shop.owner, "/api/invitations", {"room_id": str(shop.room_id)})
+    ).status_code == 403
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"room_id": "x"}, {"room_id": str(uuid7()), "channel": "A B"}, {"room_id": str(uuid7()), "x": 1}]
+    "body",
+    [{}, {"room_id": "x"}, {"room_id": str(uuid7()), "channel": "A B"}, {"room_id": str(uuid7()), "x": 1}],
 )
 async def test_a_wrong_body_is_refused(scene, body):
     answer = await scene.post(scene.guide, "/api/invitations", body)

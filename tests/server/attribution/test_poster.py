@@ -4,6 +4,7 @@ import io
 import time
 import xml.etree.ElementTree as ET
 
+import msgspec
 import pytest
 from PIL import Image
 
@@ -20,8 +21,6 @@ WORDS = PosterText(
 
 
 def replaced(**changes: str) -> PosterText:
-    import msgspec
-
     return msgspec.structs.replace(WORDS, **changes)
 
 
@@ -50,7 +49,10 @@ def test_the_bundled_font_has_the_characters_of_names_and_titles(text):
 
 @pytest.mark.parametrize("character", ["🔥", "\U00012000", "\u0000", "\u202e", "\ue000"])
 def test_what_no_font_has_is_left_out_and_never_a_square(character):
-    assert picture(replaced(title=f"春茶{character}首发")).tobytes() == picture(replaced(title="春茶首发")).tobytes()
+    assert (
+        picture(replaced(title=f"春茶{character}首发")).tobytes()
+        == picture(replaced(title="春茶首发")).tobytes()
+    )
 
 
 def test_text_with_rare_characters_is_whole_where_the_system_has_them():

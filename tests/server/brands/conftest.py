@@ -39,7 +39,11 @@ def emptied_url(postgres_url: str) -> str:
 async def database(emptied_url: str) -> AsyncIterator[Database]:
     database = Database(emptied_url)
     async with database.transaction() as session:
-        await session.execute(text("TRUNCATE brand, picture, owner_invitation, outbox, fact_consumed CASCADE"))
+        await session.execute(
+            text(
+                "TRUNCATE brand, picture, owner_invitation, phone_code, wallet, outbox, fact_consumed CASCADE"
+            )
+        )
     yield database
     await database.close()
 

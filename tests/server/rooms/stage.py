@@ -116,7 +116,10 @@ class Stage:
         """Bodies of the recorded facts of one kind, oldest first."""
         async with self.database.transaction() as session:
             rows = await session.execute(
-                text("SELECT body FROM outbox WHERE kind = :kind ORDER BY seq"), {"kind": kind}
+                text(
+                    "SELECT body FROM outbox WHERE kind = :kind AND body->>'brand_id' = :brand ORDER BY seq"
+                ),
+                {"kind": kind, "brand": str(self.shop.brand_id)},
             )
             return list(rows.scalars())
 

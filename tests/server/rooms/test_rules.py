@@ -67,7 +67,7 @@ def test_a_staff_room_is_not_there_for_viewers():
 
 
 @pytest.mark.parametrize(
-    ("audience", "who"), product(Audience, [member(brand=OTHER), staff(Role.OWNER, brand=OTHER)])
+    ("audience", "who"), list(product(Audience, [member(brand=OTHER), staff(Role.OWNER, brand=OTHER)]))
 )
 def test_another_brands_room_is_not_there(audience, who):
     assert may_enter(room(audience), Viewer(who, True, True)) is Refusal.NOT_FOUND

@@ -71,7 +71,9 @@ class Stage:
 async def stage(shop: Shop) -> Stage:
     async with shop.database.transaction() as session:
         gift = await service.create_gift(session, shop.brand_id, name="Rose", icon="🌹", price_minor=100)
-        await service.create_gift(session, shop.brand_id, name="Rocket", icon="🚀", price_minor=9900, position=1)
+        await service.create_gift(
+            session, shop.brand_id, name="Rocket", icon="🚀", price_minor=9900, position=1
+        )
     return Stage(shop, Served(shop.database, ROUTES), gift)
 
 
@@ -79,7 +81,10 @@ async def test_a_tip_takes_the_gifts_price_from_the_wallet(stage):
     viewer = await stage.viewer(1000)
     answer = await stage.post(viewer, quantity=3)
     assert answer.status_code == 201
-    assert {k: v for k, v in answer.json().items() if k != "tip_id"} == {"amount_minor": 300, "balance_minor": 700}
+    assert {k: v for k, v in answer.json().items() if k != "tip_id"} == {
+        "amount_minor": 300,
+        "balance_minor": 700,
+    }
     assert (await stage.balance(viewer), await stage.total()) == (700, 300)
     await stage.nothing_is_broken()
 
@@ -153,7 +158,9 @@ async def test_the_wallet_says_what_it_has_when_it_is_short(stage):
 async def test_only_a_room_that_is_live_takes_tips(stage, state):
     viewer = await stage.viewer()
     async with stage.shop.database.transaction() as session:
-        await session.execute(text("UPDATE room SET state = :state WHERE id = :id"), {"state": state, "id": stage.shop.room_id})
+        await session.execute(
+            text("UPDATE room SET state = :state WHERE id = :id"), {"state": state, "id": stage.shop.room_id}
+        )
     answer = await stage.post(viewer)
     assert (answer.status_code, answer.json()["slug"]) == (409, "room-not-live")
     assert await stage.balance(viewer) == 1000
@@ -235,6 +242,10 @@ def test_the_room_hears_of_the_tip_and_the_giver_of_the_balance():
         "quantity": 2,
         "amount_minor": 200,
     }
-    assert (own.topic, own.kind, own.data) == (f"member:{fact.member_id}", "wallet.changed", {"balance_minor": 800})
+    assert (own.topic, own.kind, own.data) == (
+        f"member:{fact.member_id}",
+        "wallet.changed",
+        {"balance_minor": 800},
+    )
     (line,) = fact.remembered()
     assert (line.kind, line.member_id, line.room_id) == ("tip", fact.member_id, fact.room_id)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -47,11 +48,11 @@ class LedgerMachine(RuleBasedStateMachine):
         change = amount if kind == "cash" else -amount
         return [(of_member(self.ids[member]), change), (house, -change)]
 
-    async def book(self, kind: str, key: str, member: int, amount: int, *, abort: bool = False) -> service.Booked:
+    async def book(
+        self, kind: str, key: str, member: int, amount: int, *, abort: bool = False
+    ) -> service.Booked:
         async with self.database.transaction() as session:
-            booked = await service.book(
-                session, self.brand_id, kind, key, self.entries(kind, member, amount)
-            )
+            booked = await service.book(session, self.brand_id, kind, key, self.entries(kind, member, amount))
             if abort:
                 raise Aborted
             return booked
@@ -60,14 +61,15 @@ class LedgerMachine(RuleBasedStateMachine):
     def book_new(self, kind: str, member: int, amount: int, abort: bool) -> None:
         key, change = uuid7().hex, amount if kind == "cash" else -amount
         after = self.balances[member] + change
-        try:
-            booked = self.run(self.book(kind, key, member, amount, abort=abort))
-        except InsufficientFunds as refused:
-            assert after < 0
-            assert refused.data == {"balance_minor": self.balances[member]}
-        except Aborted:
-            assert after >= 0
+        if after < 0:
+            with pytest.raises(InsufficientFunds) as refused:
+                self.run(self.book(kind, key, member, amount))
+            assert refused.value.data == {"balance_minor": self.balances[member]}
+        elif abort:
+            with pytest.raises(Aborted):
+                self.run(self.book(kind, key, member, amount, abort=True))
         else:
+            booked = self.run(self.book(kind, key, member, amount))
             assert booked.balances == {of_member(self.ids[member]): after}
             assert booked.fresh
             self.balances[member] = after
@@ -139,5 +141,3 @@ def test_the_ledger_agrees_with_a_dictionary_whatever_is_booked(postgres_url):
             )
         finally:
             runner.run(database.close())
-
-

@@ -113,9 +113,7 @@ async def test_money_that_comes_while_the_merge_runs_is_not_left_with_the_guest(
     guest, member = await shop.members(2)
     payment_id = await start(served, guest)
     async with database.transaction() as session:
-        await session.execute(
-            text("SELECT 1 FROM member WHERE id = :guest FOR UPDATE"), {"guest": guest.id}
-        )
+        await session.execute(text("SELECT 1 FROM member WHERE id = :guest FOR UPDATE"), {"guest": guest.id})
         late = asyncio.create_task(pay(database, payment_id))
         while not await waits_for_a_lock(database):
             await asyncio.sleep(0.01)
@@ -133,8 +131,10 @@ async def test_money_that_comes_while_the_merge_runs_is_not_left_with_the_guest(
 async def waits_for_a_lock(database) -> bool:
     async with database.transaction() as session:
         row = await session.execute(
-            text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-                 " AND datname = current_database()")
+            text(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                " AND datname = current_database()"
+            )
         )
         return bool(row.scalar_one())
 
@@ -173,9 +173,17 @@ async def test_only_a_viewer_has_a_wallet(shop, served):
 def test_the_owner_hears_the_new_balance_on_the_own_topic():
     brand_id, member_id = uuid7(), uuid7()
     for fact in (
-        WalletToppedUp(brand_id=brand_id, member_id=member_id, payment_id=uuid7(), amount_minor=1, balance_minor=7),
-        WalletMerged(brand_id=brand_id, member_id=member_id, guest_id=uuid7(), amount_minor=1, balance_minor=7),
+        WalletToppedUp(
+            brand_id=brand_id, member_id=member_id, payment_id=uuid7(), amount_minor=1, balance_minor=7
+        ),
+        WalletMerged(
+            brand_id=brand_id, member_id=member_id, guest_id=uuid7(), amount_minor=1, balance_minor=7
+        ),
     ):
         (event,) = facts.announcements(fact)
-        assert (event.topic, event.kind, event.data) == (f"member:{member_id}", "wallet.changed", {"balance_minor": 7})
+        assert (event.topic, event.kind, event.data) == (
+            f"member:{member_id}",
+            "wallet.changed",
+            {"balance_minor": 7},
+        )
         assert event.id == str(fact.fact_id)

@@ -255,12 +255,13 @@ export function offerOf(card: Card, sales: readonly Sale[]): Offer {
   }
 }
 
-export function offerOfSale(sale: Sale): Offer {
+export function offerOfSale(sale: Sale, shelf: readonly Card[]): Offer {
   const line = sale.lines[0]
+  const card = shelf.find((one) => one.product_id === line?.product_id)
   return {
     product_id: line?.product_id ?? '',
-    title: line?.title || sale.title,
-    image: line?.image ?? null,
+    title: card?.title || line?.title || sale.title,
+    image: line?.image ?? card?.image ?? null,
     price_minor: line?.price_minor ?? 0,
     was_minor: line?.was_minor ?? null,
     left: sale.lines.reduce((sum, one) => sum + one.free, 0),

@@ -10,7 +10,7 @@ export interface Loaded<T> {
   load: () => Promise<void>
 }
 
-function caught(reason: unknown): ApiProblem {
+export function caught(reason: unknown): ApiProblem {
   if (reason instanceof ApiProblem && reason.status === 401) goToLogin()
   return reason instanceof ApiProblem ? reason : new ApiProblem('unknown', 0)
 }

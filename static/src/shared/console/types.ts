@@ -1,7 +1,7 @@
 import type { Account, Audience, Card, Order, Product, RoomFigures, RoomState, Sale, StaffRole, Store } from '../types'
 
 /** Shapes that only staff see. */
-export interface StaffRoom {
+export interface RoomRow {
   id: string
   title: string
   state: RoomState
@@ -12,10 +12,13 @@ export interface StaffRoom {
   created_at: string
   started_at: string | null
   ended_at: string | null
+  here: number
+}
+
+export interface StaffRoom extends RoomRow {
   pinned: Card | null
   shelf: Card[]
   sales: Sale[]
-  here: number
 }
 
 export interface MemberRow {

@@ -27,8 +27,8 @@ export interface Sale {
   sale_id: string
   title: string
   state: 'scheduled' | 'open' | 'closed'
-  opens_at: string
-  ends_at: string
+  opens_at: string | null
+  ends_at: string | null
   limit_per_buyer: number
   hold_seconds: number
   lines: SaleLine[]

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from server.attribution.models import InvitationLink, Touch, Visit
+from server.kit.principal import Role
+from server.kit.problems import Forbidden, NotFound, NotSignedIn
+from server.rooms import media, service
+from server.rooms.media import MediaDoor
+from tests.server.rooms.stage import NOON, Stage, settings_for
+
+
+async def enter(stage: Stage, who, room_id):
+    async with stage.session() as session:
+        return await service.to_enter(session, who, room_id)
+
+
+async def touch(stage: Stage, member, room_id, refused: str | None = None):
+    link = InvitationLink(
+        brand_id=stage.shop.brand_id, code=f"{room_id}{refused}", room_id=room_id, channel=str(refused)
+    )
+    async with stage.session() as session:
+        session.add(link)
+        await session.flush()
+        session.add(
+            Touch(brand_id=stage.shop.brand_id, link_id=link.id, member_id=member.id, refused=refused)
+        )
+
+
+async def test_a_public_room_is_open_to_strangers_and_other_brands_viewers(stage):
+    stranger = await stage.other_brand_owner()
+    assert (await enter(stage, None, stage.room_id)).id == stage.room_id
+    assert (await enter(stage, stranger, stage.room_id)).id == stage.room_id
+
+
+async def test_a_link_that_counts_opens_an_invited_room(stage):
+    room_id = await stage.room(audience="invited")
+    member = await stage.shop.member()
+    with pytest.raises(NotSignedIn):
+        await enter(stage, None, room_id)
+    await touch(stage, member, room_id, refused="self-invite")
+    with pytest.raises(service.InvitedOnly):
+        await enter(stage, member, room_id)
+    await touch(stage, member, room_id)
+    assert await enter(stage, member, room_id)
+
+
+async def test_whoever_was_in_an_invited_room_comes_in_again(stage):
+    room_id = await stage.room(audience="invited")
+    member = await stage.shop.member()
+    async with stage.session() as session:
+        session.add(Visit(room_id=room_id, member_id=member.id, brand_id=stage.shop.brand_id))
+    assert await enter(stage, member, room_id)
+
+
+async def test_a_phone_number_opens_a_members_room(stage):
+    room_id = await stage.room(audience="members")
+    member = await stage.shop.member()
+    with pytest.raises(service.MembersOnly):
+        await enter(stage, member, room_id)
+    async with stage.session() as session:
+        await session.execute(
+            text("UPDATE member SET phone = '13800000000' WHERE id = :id"), {"id": member.id}
+        )
+    assert await enter(stage, member, room_id)
+
+
+async def test_a_stores_own_room_is_not_there_for_another_stores_guide(stage):
+    room_id = await stage.room(store_id=stage.shop.store_id)
+    other_guide = await stage.hire(Role.GUIDE, store_id=await stage.store())
+    with pytest.raises(NotFound):
+        await enter(stage, other_guide, room_id)
+    assert await enter(stage, stage.staff[Role.GUIDE], room_id)
+
+
+# Pictures
+
+
+class Door:
+    """Knocks at the media door as a connection would."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.settings = settings_for(stage.database, "redis://nowhere")
+        self._door = MediaDoor(stage.database, self.settings, lambda: NOON)
+
+    async def knock(
+        self, room_id: Any, scope: Any, *, who=None, token: str = "", method: str = "POST"
+    ) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        connection: Any = SimpleNamespace(scope={"user": who, "method": method}, headers=headers)
+        await self._door(connection, str(room_id), scope)
+
+
+@pytest.fixture
+def door(stage) -> Door:
+    return Door(stage)
+
+
+async def test_a_broadcast_token_is_good_for_its_room_and_for_sending_only(stage, door):
+    token = media.whip_token(door.settings, stage.room_id, stage.host.id, NOON)
+    await door.knock(stage.room_id, "whip", token=token)
+    other = await stage.room()
+    with pytest.raises(NotSignedIn):
+        await door.knock(other, "whip", token=token)
+    private = await stage.room(audience="members")
+    with pytest.raises(NotSignedIn):
+        await door.knock(private, "whep", token=media.whip_token(door.settings, private, stage.host.id, NOON))
+
+
+async def test_sending_needs_staff_who_may_run_the_room(stage, door):
+    await door.knock(stage.room_id, "whip", who=stage.host)
+    with pytest.raises(Forbidden):
+        await door.knock(stage.room_id, "whip", who=stage.staff[Role.GUIDE])
+    with pytest.raises(NotSignedIn):
+        await door.knock(stage.room_id, "whip", who=await stage.shop.member())
+
+
+async def test_an_expired_broadcast_token_is_worth_nothing(stage, door):
+    early = NOON - media.BROADCAST_TTL
+    with pytest.raises(NotSignedIn):
+        await door.knock(
+            stage.room_id, "whip", token=media.whip_token(door.settings, stage.room_id, stage.host.id, early)
+        )
+
+
+async def test_watching_follows_the_audience_or_a_viewer_token(stage, door):
+    room_id = await stage.room(audience="members")
+    with pytest.raises(service.MembersOnly):
+        await door.knock(room_id, "whep", who=await stage.shop.member())
+    await door.knock(room_id, "whep", token=media.whep_token(door.settings, room_id, NOON))
+    await door.knock(room_id, "whep", who=stage.host)
+    await door.knock(stage.room_id, "whep")  # public
+
+
+async def test_nobody_starts_a_broadcast_into_an_ended_room_but_one_may_be_ended_there(stage, door):
+    room_id = await stage.room(state="ended")
+    with pytest.raises(service.WrongState):
+        await door.knock(room_id, "whip", who=stage.host)
+    await door.knock(room_id, "whip", who=stage.host, method="DELETE")
+
+
+async def test_a_room_that_is_no_id_is_not_found(door):
+    with pytest.raises(NotFound):
+        await door.knock("../etc", "whep")

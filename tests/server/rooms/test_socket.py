@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import text
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from server.kit.principal import Role
+from tests.server.rooms.floor import Floor, open_floor
+
+
+@pytest.fixture
+async def floor(stage, redis_url) -> AsyncIterator[Floor]:
+    async with open_floor(stage, redis_url) as floor:
+        yield floor
+
+
+async def closed_with(visitor) -> int:
+    with pytest.raises(ConnectionClosed) as closed:
+        async with asyncio.timeout(5):
+            while True:
+                await visitor.socket.recv()
+    return closed.value.rcvd.code
+
+
+async def test_two_viewers_and_the_control_page_see_each_other_and_a_mute_silences(floor):
+    stage = floor.stage
+    wang, zhao = await stage.shop.members(2)
+    async with (
+        floor.visitor(stage.host, control=True) as desk,
+        floor.visitor(wang) as one,
+        floor.visitor(zhao) as two,
+    ):
+        welcome = await desk.hello()
+        assert set(welcome["positions"]) == {"room", "me", "control"}
+        mine = (await one.hello())["you"]
+        assert mine == {"member_id": str(wang.id), "name": wang.name, "role": "member", "muted_until": None}
+        await two.hello()
+        await desk.until(lambda frame: frame.get("here") == 2)
+        entered = await desk.fact("viewer.entered", "control")
+        assert entered["name"] in {wang.name, zhao.name}
+        await two.until(lambda frame: any(line["kind"] == "viewer.joined" for line in frame.get("talk", ())))
+
+        await one.send(type="say", ref="c1", text="多少钱?")
+        ack = await one.answer("c1")
+        for visitor in (desk, two):
+            line = await visitor.line("多少钱?")
+            assert (line["id"], line["member_id"], line["role"]) == (ack["id"], str(wang.id), "member")
+        await desk.send(type="say", ref="h1", text="九十九")
+        assert (await one.line("九十九"))["role"] == "host"
+
+        deleted = await floor.ask("DELETE", f"/api/rooms/{stage.room_id}/messages/{ack['id']}", stage.host)
+        assert deleted.status_code == 200, deleted.text
+        assert await two.fact("chat.deleted") == {"message_id": ack["id"]}
+        muted = await floor.ask(
+            "POST",
+            f"/api/rooms/{stage.room_id}/mutes",
+            stage.host,
+            json={"member_id": str(wang.id), "minutes": 5},
+        )
+        assert muted.status_code == 201, muted.text
+        assert (await one.fact("muted", "me"))["until"] == muted.json()["until"]
+        assert (await desk.fact("member.muted"))["member_id"] == str(wang.id)
+        await one.send(type="say", ref="c2", text="再说一句")
+        assert (await one.answer("c2"))["problem"]["slug"] == "muted"
+
+    async with floor.visitor(wang) as again:
+        welcome = await again.hello()
+        assert welcome["you"]["muted_until"] == muted.json()["until"]
+        assert "多少钱?" not in [line.get("text") for line in welcome["talk"]]
+
+
+async def test_a_newcomer_gets_the_room_as_it_is(floor):
+    stage = floor.stage
+    sale_id = await stage.shop.sale(5)
+    member = await stage.shop.member()
+    order_id = await stage.order(member)
+    await floor.ask(
+        "PUT",
+        f"/api/rooms/{stage.room_id}/pin",
+        stage.host,
+        json={"product_id": str(stage.shop.product_id)},
+    )
+    async with floor.visitor(member) as visitor:
+        snapshot = (await visitor.hello())["snapshot"]
+    assert set(snapshot) == {"room", "pinned", "shelf", "sales", "holds", "here", "likes", "gifts"}
+    assert snapshot["room"]["state"] == "live"
+    assert snapshot["pinned"]["product_id"] == str(stage.shop.product_id)
+    assert [sku["free"] for sku in snapshot["shelf"][0]["skus"]] == [994]
+    assert [sale["sale_id"] for sale in snapshot["sales"]] == [str(sale_id)]
+    assert [hold["order_id"] for hold in snapshot["holds"]] == [str(order_id)]
+    assert snapshot["here"] == 1
+
+
+async def test_whoever_comes_back_gets_exactly_the_facts_that_were_missed(floor):
+    stage = floor.stage
+    member = await stage.shop.member()
+    path = f"/api/rooms/{stage.room_id}"
+    async with floor.visitor(member) as visitor:
+        await visitor.hello()
+        await floor.ask("POST", f"{path}/state", stage.host, json={"action": "pause"})
+        await visitor.fact("room.state")
+        position = visitor.position
+    await floor.ask("POST", f"{path}/state", stage.host, json={"action": "resume"})
+    await floor.ask("PUT", f"{path}/pin", stage.host, json={"product_id": str(stage.shop.product_id)})
+    async with floor.visitor(member) as visitor:
+        welcome = await visitor.hello(room=position)
+        assert welcome["resumed"]["room"]
+        assert (await visitor.fact("room.pinned"))["card"]["product_id"] == str(stage.shop.product_id)
+        assert visitor.kinds() == ["room.state", "room.pinned"]
+
+
+async def test_the_visit_is_written_once_and_likes_are_counted(floor):
+    stage = floor.stage
+    member = await stage.shop.member(brought_by_guide=False)
+    async with floor.visitor(member) as one, floor.visitor(member) as two:
+        await one.hello()
+        await two.hello()
+        await one.send(type="like", count=3)
+        await two.until(lambda frame: frame.get("likes") == 3)
+        await two.until(lambda frame: frame.get("here") == 1)
+        async with stage.session() as session:
+            visits = await session.execute(
+                text("SELECT member_id FROM visit WHERE room_id = :room_id"), {"room_id": stage.room_id}
+            )
+        assert list(visits.scalars()) == [member.id]
+
+
+@pytest.mark.parametrize(
+    ("who", "control", "code", "slug"),
+    [
+        ("nobody", False, 4520, "not-signed-in"),
+        ("viewer", True, 4520, "forbidden"),
+        ("finance", True, 4520, "forbidden"),
+        ("foreigner", False, 4521, "not-found"),
+    ],
+)
+async def test_whoever_may_not_come_in_is_told_why_and_not_to_try_again(floor, who, control, code, slug):
+    stage = floor.stage
+    people = {
+        "nobody": None,
+        "viewer": await stage.shop.member(),
+        "finance": stage.staff[Role.FINANCE],
+        "foreigner": await stage.other_brand_owner(),
+    }
+    async with floor.visitor(people[who], control=control) as visitor:
+        await visitor.send(type="hello", v=1)
+        problem = await visitor.until(lambda frame: frame["type"] == "problem")
+        assert problem["problem"]["slug"] == slug
+        assert await closed_with(visitor) == code
+
+
+async def test_a_room_that_does_not_exist_is_not_there(floor):
+    async with floor.visitor(await floor.stage.shop.member(), "no-such-room") as visitor:
+        await visitor.send(type="hello", v=1)
+        assert await closed_with(visitor) == 4521
+
+
+async def test_a_handshake_from_another_site_is_refused(floor):
+    token = await floor.token(await floor.stage.shop.member())
+    address = floor.address(f"/ws/rooms/{floor.stage.room_id}?token={token}")
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(address, origin="https://evil.example")
+    assert refused.value.response.status_code == 403
+    async with connect(address, origin=floor.settings.base_url):
+        pass
+
+
+async def test_a_stores_page_hears_of_its_arrivals_and_another_stores_does_not_get_in(floor):
+    stage = floor.stage
+    path = f"/ws/stores/{stage.shop.store_id}"
+    async with floor.visitor(stage.staff[Role.GUIDE], path=path) as page:
+        welcome = await page.hello()
+        assert welcome["snapshot"]["store"]["name"] == "Hangzhou"
+        room_id = await stage.room(state="live", store_id=stage.shop.store_id)
+        member = await stage.shop.member()
+        async with floor.visitor(member, room_id) as visitor:
+            await visitor.hello()
+            assert (await page.fact("arrival", "store"))["member_id"] == str(member.id)
+    other = await stage.hire(Role.MANAGER, store_id=await stage.store())
+    async with floor.visitor(other, path=path) as page:
+        await page.send(type="hello", v=1)
+        assert await closed_with(page) == 4521
