@@ -101,7 +101,7 @@ class Hub:
     # What rooms do beside talking
 
     def like(self, topic: str, count: int) -> None:
-        """Gathered here and added at the broker a few times a second. A killed process takes the last moment's along."""
+        """Gathered here, and added at the broker a few times a second."""
         self._likes[topic] += count
         if self._liking is None:
             self._liking = self.spawn(self._add_likes())

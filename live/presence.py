@@ -50,6 +50,7 @@ class Presence:
         self._linger_s = linger_s
         self._rooms: dict[str, dict[str, _Member]] = {}
         self._counts: dict[str, tuple[bytes, int]] = {}
+        self._told: dict[str, int] = {}  # by `changes`; whoever else asks for a count takes no change away from it
         self._tasks: set[asyncio.Task[Any]] = set()
         self._renewing: asyncio.Task[None] | None = None
 
@@ -107,12 +108,12 @@ class Presence:
         changed = {}
         rooms = list(room_ids)
         for room_id in rooms:
-            before = self._counts.get(room_id)
             count = await self.count(room_id)
-            if before is None or before[1] != count:
-                changed[room_id] = count
-        for forgotten in self._counts.keys() - set(rooms):
-            del self._counts[forgotten]
+            if self._told.get(room_id) != count:
+                changed[room_id] = self._told[room_id] = count
+        for forgotten in self._told.keys() - set(rooms):
+            del self._told[forgotten]
+            self._counts.pop(forgotten, None)
         return changed
 
     async def aclose(self) -> None:

@@ -34,7 +34,7 @@ class NumberedFact(msgspec.Struct, frozen=True):
 
 class Missed(msgspec.Struct, frozen=True):
     """`gap`: some of the facts are gone, or the position was never given out; take a snapshot and go on from `tail`.
-    Otherwise `events` are exactly those after the position, in order: all of them when they are fewer than asked for."""
+    Otherwise `events` are exactly those after the position, in order; fewer than asked for means all of them."""
 
     events: list[NumberedFact]
     gap: bool

@@ -229,8 +229,11 @@ async def _follow(
             guide=link.guide,
         ),
     )
-    visit = await session.get(Visit, (link.room_id, viewer.member_id)) if link.room_id else None
-    if visit is None:
+    if link.room_id is None:
+        return
+    visit = await session.get(Visit, (link.room_id, viewer.member_id))
+    if visit is None:  # who opens a link into a room comes to the room; the page's socket follows
+        await enter(session, link.room_id, viewer.member_id, brand_id, None, row.at)
         return
     carried = (
         link.store.store_id if link.store else None,

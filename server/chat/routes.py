@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -13,8 +12,6 @@ from litestar.params import QueryParameter
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from live.broker import Broker, BrokerUnavailable
-from live.events import room_topic
 from server.chat import moderation
 from server.chat.models import ChatMessage
 from server.chat.rules import LONGEST_MUTE_MINUTES
@@ -105,14 +102,13 @@ async def remove(
     message_id: UUID,
     staff: Principal,
     database: Database,
-    broker: Broker,
+    chat: Chat,
     clock: Clock,
 ) -> MessageView:
     """Take a line back; it can be restored."""
     async with database.transaction() as session:
         message = _view(await moderation.remove(session, staff, room_id, message_id, clock()))
-    with contextlib.suppress(BrokerUnavailable):  # newcomers' last lines come from the database then
-        await broker.unsay(room_topic(room_id), str(message_id))
+    await chat.hide(room_id, message_id)
     return message
 
 

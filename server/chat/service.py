@@ -102,6 +102,13 @@ class Chat:
             self._worker = asyncio.create_task(self._work())
         return await asyncio.shield(answer)
 
+    async def hide(self, room_id: UUID, message_id: UUID) -> None:
+        """Newcomers are no longer shown a line that was deleted; whoever saw it learns of it by a fact."""
+        try:
+            await self._broker.unsay(room_topic(room_id), str(message_id))
+        except BrokerUnavailable:
+            log.warning("a deleted line may be shown to newcomers", message_id=str(message_id))
+
     async def stop(self) -> None:
         """What was taken is written before this returns."""
         if self._worker is not None:

@@ -50,11 +50,12 @@ BEGIN
     ordered AS (
         INSERT INTO orders (id, brand_id, room_id, sale_id, store_id, guide_id, link_id, member_id, hold_id, key,
                             request_hash, number, status, fulfilment, amount_minor, pay_by)
-        SELECT uuidv7(), s.brand_id, s.room_id, s.id, v.store_id, v.guide_id, v.link_id, w.member_id, uuidv7(), w.key,
+        SELECT uuidv7(), s.brand_id, s.room_id, s.id, coalesce(v.store_id, r.store_id), v.guide_id, v.link_id, w.member_id, uuidv7(), w.key,
                w.hash, w.number, 'awaiting_payment', 'none', g.amount_minor,
                date_trunc('milliseconds', now() + make_interval(secs => s.hold_seconds))
         FROM granted g
         JOIN within_limit w ON w.claim = g.claim
+        JOIN room r ON r.id = s.room_id
         LEFT JOIN visit v ON v.room_id = s.room_id AND v.member_id = w.member_id
         ON CONFLICT (member_id, key) DO NOTHING
         RETURNING id, hold_id, member_id, key, pay_by, amount_minor, number, store_id, guide_id),

@@ -95,15 +95,14 @@ async def place(
     if earlier := await _earlier(session, member.id, key, asked):
         return earlier
     prices = await _shelf_prices(session, member.brand_id, room_id, [line.sku_id for line in lines])
-    visit = (
-        await session.execute(
-            text(
-                "SELECT store_id, guide_id, link_id FROM visit WHERE room_id = :room_id AND member_id = :member_id"
-            ),
-            {"room_id": room_id, "member_id": member.id},
-        )
-    ).first()
-    store_id, guide_id, link_id = visit or (None, None, None)
+    carried = await session.execute(
+        text(
+            "SELECT coalesce(v.store_id, r.store_id), v.guide_id, v.link_id FROM room r "
+            "LEFT JOIN visit v ON v.room_id = r.id AND v.member_id = :member_id WHERE r.id = :room_id"
+        ),
+        {"room_id": room_id, "member_id": member.id},
+    )
+    store_id, guide_id, link_id = carried.one()
     hold_id = uuid7()
     pools = [(Pool.STORE, store_id)] if store_id else []
     for pool, pool_id in [*pools, (Pool.HEADQUARTERS, member.brand_id)]:

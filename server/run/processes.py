@@ -14,8 +14,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,18 +37,16 @@ def spawn_options(death_signal: signal.Signals, account: Account | None = None) 
     if account is not None:
         options |= {"user": account.uid, "group": account.gid, "extra_groups": []}
     if HAS_PARENT_DEATH_SIGNAL:
-        options["preexec_fn"] = _die_with(os.getpid(), death_signal)
+        options["preexec_fn"] = partial(die_with_parent, death_signal, os.getpid())
     return options
 
 
-def _die_with(parent: int, death_signal: signal.Signals) -> Callable[[], None]:
-    def in_the_child() -> None:
-        assert _libc is not None
+def die_with_parent(death_signal: signal.Signals, parent: int | None = None) -> None:
+    """In a child, right after the fork. `parent` is who is expected to live still."""
+    if _libc is not None:
         _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
-        if os.getppid() != parent:  # it died before the call
-            os._exit(1)
-
-    return in_the_child
+    if parent is not None and os.getppid() != parent:  # it died before the call
+        os._exit(1)
 
 
 def end_all(pattern: re.Pattern[str], *signals: signal.Signals, patience: float) -> None:

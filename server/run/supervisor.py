@@ -19,13 +19,15 @@ import msgspec
 
 from server.kit.logs import get_logger
 from server.kit.settings import Settings, SettingsError, split_address
-from server.run.children import CLI, Child, ChildFailed, embedded_child, role_child
-from server.run.embedded import EmbeddedServer, EmbeddedServerFailed, Postgres, Valkey
+from server.run.children import Child, ChildFailed
+from server.run.embedded import EmbeddedServer, EmbeddedServerFailed, Postgres, Valkey, last_lines
 from server.run.folders import DataFolder, FolderUnusable
 from server.run.lan import LanCertificate, certificate_for, is_private, lan_addresses
+from server.run.nursery import Nursery
 from server.run.phone_door import PhoneDoor
 from server.run.ports import PortTaken, free_udp_port, listen, listen_near, loopback_of
-from server.run.processes import spawn_options
+from server.run.processes import HAS_PARENT_DEATH_SIGNAL
+from server.run.starting import Starter, embedded, interpreters, role, start_with_words
 from server.run.state import FILE, Prepared, SupervisorState, hindrances
 from server.run.watchdog import Watchdog
 from server.run.welcome import Welcome
@@ -149,51 +151,32 @@ class Supervisor:
         await self._keep(self._servers)
 
     async def _prepare(self) -> Prepared:
-        process = await asyncio.create_subprocess_exec(
-            *CLI,
-            "prepare",
-            env=self._environ,
-            stdout=asyncio.subprocess.PIPE,
-            **spawn_options(signal.SIGTERM),
-        )
+        process, words = await start_with_words(self._start_role, ["prepare"], self._environ)
         try:
-            said, _ = await process.communicate()
+            said = await words.read()
+            code = await process.wait()
         finally:
             with suppress(ProcessLookupError):
                 process.kill()
-        if process.returncode:
+        if code:
             raise StartFailed("the database could not be prepared; the reason is above")
         return msgspec.json.decode(said, type=Prepared)
 
     async def _start_roles(self, settings: Settings, certificate: LanCertificate | None) -> None:
-        self._start_media(settings)
+        if not settings.media_url:
+            self._add_role("media", "media", "--listen-fd", str(self._media_listener.fileno()))
         tls = ["--tls", str(certificate.chain), str(certificate.key)] if certificate else []
-        shared = self._listener.fileno()
         for number in range(1, self._plan.web_processes + 1):
             name = "web" if number == 1 else f"web-{number}"
-            self._add_role(name, ["web", "--listen-fd", str(shared), *tls], (shared,))
-        self._add_role("worker", ["worker"])
+            self._add_role(name, "web", "--listen-fd", str(self._listener.fileno()), *tls)
+        self._add_role("worker", "worker")
         if settings.demo:
-            self._add_role("demo", ["demo"])
+            self._add_role("demo", "demo")
         await self._keep(self._roles)
 
-    def _start_media(self, settings: Settings) -> None:
-        if settings.media_url:
-            return
-        host, port = split_address(settings.media_http)
-        self._media_listener = listen(host, port, option="SHOWFLOOR_MEDIA_HTTP")
-        self._environ["SHOWFLOOR_MEDIA_HTTP"] = f"{host}:{self._media_listener.getsockname()[1]}"
-        if not self._environ.get("SHOWFLOOR_MEDIA_UDP"):
-            udp_port = free_udp_port(self._plan.host, self._port)
-            self._environ["SHOWFLOOR_MEDIA_UDP"] = f"{_in_url(self._plan.host)}:{udp_port}"
-        descriptor = self._media_listener.fileno()
-        self._add_role("media", ["media", "--listen-fd", str(descriptor)], (descriptor,))
-
-    def _add_role(self, name: str, arguments: list[str], pass_fds: tuple[int, ...] = ()) -> None:
-        environment = dict(self._environ)
-        self._roles.append(
-            role_child(name, arguments, environment, self._watchdog, self._write_state, pass_fds)
-        )
+    def _add_role(self, name: str, *arguments: str) -> None:
+        begin = role(self._start_role, arguments, self._environ)
+        self._roles.append(Child(name, begin, self._watchdog, self._write_state))
 
     async def _keep(self, children: list[Child]) -> None:
         """Start them and wait until each was ready once."""

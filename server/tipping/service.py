@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import text
-from sqlmodel import col, func, select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.kit.facts import record
@@ -136,14 +136,6 @@ async def _room_state(session: AsyncSession, brand_id: UUID, room_id: UUID) -> s
     if state is None:
         raise NotFound
     return str(state)
-
-
-async def room_total(session: AsyncSession, room_id: UUID) -> int:
-    """All tips of a room, in minor units."""
-    total = await session.exec(
-        select(func.coalesce(func.sum(Tip.amount_minor), 0)).where(Tip.room_id == room_id)
-    )
-    return int(total.one())
 
 
 async def merge(session: AsyncSession, guest_id: UUID, member_id: UUID) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from litestar import get, post
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from server.kit.idempotency import KeyHeader, require_key
 from server.kit.principal import Principal
 from server.kit.settings import Settings
 from server.payments import service as payments
@@ -28,12 +29,19 @@ class WalletPage(msgspec.Struct):
 
 
 class TopUp(msgspec.Struct, forbid_unknown_fields=True):
-    """`return_url` is a path of this site where the cashier sends the viewer back to. Without a `provider` it is the
-    first one offered."""
+    """The cashier sends the viewer back to `return_url`, a path of this site, or else to the room. Without a
+    `provider` it is the first one offered."""
 
     amount_minor: Annotated[int, msgspec.Meta(ge=1, le=MAX_TOP_UP_MINOR)]
     provider: Annotated[str, msgspec.Meta(min_length=1, max_length=40)] | None = None
+    room_id: UUID | None = None
     return_url: Annotated[str, msgspec.Meta(max_length=500)] = ""
+
+    @property
+    def way_back(self) -> str:
+        if OWN_PATH.fullmatch(self.return_url):
+            return self.return_url
+        return f"/live/{self.room_id}" if self.room_id else "/"
 
 
 class TopUpStarted(msgspec.Struct):
@@ -51,7 +59,13 @@ async def show_wallet(member: Principal, session: AsyncSession) -> WalletPage:
 
 
 @post("/api/wallet/top-ups", tags=["wallet"])
-async def top_up(data: TopUp, member: Principal, session: AsyncSession, settings: Settings) -> TopUpStarted:
+async def top_up(
+    data: TopUp,
+    member: Principal,
+    session: AsyncSession,
+    settings: Settings,
+    idempotency_key: KeyHeader = None,
+) -> TopUpStarted:
     """A payment at the cashier; the wallet grows when the provider says that it was paid."""
     payment = await service.start_top_up(
         session,
@@ -60,7 +74,8 @@ async def top_up(data: TopUp, member: Principal, session: AsyncSession, settings
         member_id=member.id,
         amount_minor=data.amount_minor,
         provider=data.provider or next(iter(payments.providers(settings)), "none"),
-        return_url=data.return_url if OWN_PATH.fullmatch(data.return_url) else "/",
+        return_url=data.way_back,
+        key=require_key(idempotency_key) if idempotency_key else None,
     )
     return TopUpStarted(payment.id, payments.cashier_url(settings, payment))
 

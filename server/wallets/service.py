@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import msgspec
 from sqlalchemy import text
@@ -142,18 +142,20 @@ async def start_top_up(
     amount_minor: int,
     provider: str,
     return_url: str,
+    key: str | None = None,
 ) -> Payment:
-    """A payment that fills the wallet once it succeeds. Raises `ProviderUnknown` (422)."""
+    """A payment that fills the wallet once it succeeds. Asked again with the same key before it is paid, it is the
+    same payment. Raises `ProviderUnknown` (422)."""
     return await payments.create(
         session,
         settings,
         brand_id=brand_id,
         member_id=member_id,
         payable="top_up",
-        payable_id=uuid7(),
+        payable_id=uuid5(member_id, key) if key else uuid7(),
         provider=provider,
         amount_minor=amount_minor,
-        title="Wallet top-up",
+        title="钱包充值 · Wallet top-up",
         return_url=return_url,
     )
 

@@ -107,7 +107,7 @@ async def test_redis_is_asked_again_after_it_came_back(valkey_server: Callable[[
 )
 def test_an_ipv6_caller_stands_for_the_network_of_the_house(host: str, group: str) -> None:
     class Connection:
-        class client:  # noqa: N801
+        class client:
             pass
 
     Connection.client.host = host  # type: ignore[attr-defined]

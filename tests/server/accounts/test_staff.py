@@ -46,7 +46,9 @@ async def test_store_staff_make_no_accounts(desk: Desk) -> None:
     brand_id = await desk.brand()
     store = await desk.store(brand_id)
     manager = await desk.staff(brand_id, Role.MANAGER, store_id=store.id)
-    assert (await desk.ask("POST", "/api/accounts", by=manager, json=_new(Role.GUIDE, store.id))).status_code == 403
+    assert (
+        await desk.ask("POST", "/api/accounts", by=manager, json=_new(Role.GUIDE, store.id))
+    ).status_code == 403
     assert (await desk.ask("GET", "/api/accounts", by=manager)).status_code == 403
     assert (await desk.ask("GET", "/api/accounts")).status_code == 401
 
@@ -62,7 +64,14 @@ async def test_two_accounts_never_share_a_login(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"name": "\u200b"}, {"login": "a b"}, {"password": "short"}, {"role": "guide"}, {"role": "king"}, {"x": 1}],
+    [
+        {"name": "\u200b"},
+        {"login": "a b"},
+        {"password": "short"},
+        {"role": "guide"},
+        {"role": "king"},
+        {"x": 1},
+    ],
 )
 async def test_a_wrong_field_is_a_422(desk: Desk, change: dict[str, object]) -> None:
     owner = await desk.staff(await desk.brand())
@@ -133,7 +142,9 @@ async def test_a_reset_password_ends_the_accounts_sessions(desk: Desk) -> None:
     me, owner = await desk.account(brand_id)
     host, token = await desk.account(brand_id, Role.HOST, login="wei")
     body = {"password": "new horse battery"}
-    assert (await desk.ask("PUT", f"/api/accounts/{host.id}/password", by=owner, json=body)).status_code == 204
+    assert (
+        await desk.ask("PUT", f"/api/accounts/{host.id}/password", by=owner, json=body)
+    ).status_code == 204
     assert (await desk.ask("GET", "/api/session", by=token)).status_code == 401
     assert (await _sign_in(desk, "new horse battery")).status_code == 200
     own = await desk.ask("PUT", f"/api/accounts/{me.id}/password", by=owner, json=body)

@@ -119,54 +119,61 @@ async def test_refunds_at_once_take_back_each_its_share(scene, shop):
     assert await scene.broken() == {}
 
 
-async def test_a_refund_told_twice_takes_back_once(scene, shop):
-    viewer = await brought(scene, shop)
-    order_id = await scene.buy(viewer)
-    told = OrderRefunded(
-        brand_id=shop.brand_id,
+def refund_of(scene: Scene, order_id: UUID, amount_minor: int, total_minor: int) -> OrderRefunded:
+    return OrderRefunded(
+        brand_id=scene.shop.brand_id,
         order_id=order_id,
-        number="N",
-        refund_id=uuid7(),
-        member_id=viewer.id,
-        name="Wang",
-        key="refund",
-        amount_minor=4000,
-        refunded_minor=4000,
-        order_amount_minor=9900,
-    )
-
-    async def refund() -> None:
-        async with shop.database.transaction() as session:
-            await credits.reverse(session, told)
-
-    await asyncio.gather(*(refund() for _ in range(5)))
-    assert (await scene.credit(order_id)).reversed_minor == 4000
-    async with (
-        shop.database.transaction() as session
-    ):  # the order itself was not refunded: leave nothing broken
-        await session.execute(
-            text("DELETE FROM credit_reversal WHERE refund_id = :id"), {"id": told.refund_id}
-        )
-        await session.execute(
-            text("UPDATE credit SET reversed_minor = 0 WHERE order_id = :id"), {"id": order_id}
-        )
-
-
-async def test_money_back_for_an_order_that_was_never_paid_touches_no_credit(scene, shop):
-    told = OrderRefunded(
-        brand_id=shop.brand_id,
-        order_id=uuid7(),
         number="N",
         refund_id=uuid7(),
         member_id=uuid7(),
         name="Wang",
         key="refund",
-        amount_minor=4000,
-        refunded_minor=0,
+        amount_minor=amount_minor,
+        refunded_minor=total_minor,
         order_amount_minor=9900,
     )
+
+
+async def reversed_by(scene: Scene, order_id: UUID, told: list[OrderRefunded]) -> tuple[int, int]:
+    """What the credit and the sum of its reversals say; then all is undone, for the order was not refunded."""
+    database = scene.shop.database
+
+    async def reverse(fact: OrderRefunded) -> None:
+        async with database.transaction() as session:
+            await credits.reverse(session, fact)
+
+    await asyncio.gather(*(reverse(fact) for fact in told))
+    taken_back = (await scene.credit(order_id)).reversed_minor
+    async with database.transaction() as session:
+        undone = await session.execute(
+            text(
+                "DELETE FROM credit_reversal r USING credit c WHERE c.id = r.credit_id AND c.order_id = :id "
+                "RETURNING r.amount_minor"
+            ),
+            {"id": order_id},
+        )
+        booked = sum(undone.scalars())
+        await session.execute(
+            text("UPDATE credit SET reversed_minor = 0 WHERE order_id = :id"), {"id": order_id}
+        )
+    return taken_back, booked
+
+
+async def test_a_refund_told_five_times_at_once_takes_back_once(scene, shop):
+    order_id = await scene.buy(await brought(scene, shop))
+    told = [refund_of(scene, order_id, 4000, 4000)] * 5
+    assert await reversed_by(scene, order_id, told) == (4000, 4000)
+
+
+async def test_refunds_told_at_once_and_in_any_order_take_back_the_largest_total(scene, shop):
+    order_id = await scene.buy(await brought(scene, shop))
+    told = [refund_of(scene, order_id, 1100, 1100 * part) for part in (3, 1, 5, 2, 4)]
+    assert await reversed_by(scene, order_id, told) == (5500, 5500)
+
+
+async def test_money_back_for_an_order_that_was_never_paid_touches_no_credit(scene, shop):
     async with shop.database.transaction() as session:
-        await facts.record(session, told)
+        await facts.record(session, refund_of(scene, uuid7(), 4000, 0))
     assert await scene.told("credit.reversed") == []
 
 

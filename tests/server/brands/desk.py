@@ -20,7 +20,7 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-import server.stock.reactions  # noqa: F401  books the catalog's first stock
+import server.stock.reactions
 import server.wallets.reactions  # noqa: F401  moves a merged guest's money
 from server.accounts import service as accounts
 from server.accounts.models import Account
@@ -43,7 +43,7 @@ from server.stores.routes import ROUTES as STORES
 
 __all__ = ["Desk", "Watch", "members_reactions"]
 
-PASSWORD = "right horse battery"  # noqa: S105
+PASSWORD = "right horse battery"
 _numbers = count(1)
 
 
@@ -62,8 +62,10 @@ class Watch:
 
 class WhoCalls(ASGIMiddleware):
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        headers = httpx.Headers(scope["headers"])
-        cookies = dict(part.strip().split("=", 1) for part in headers.get("cookie", "").split(";") if "=" in part)
+        headers = httpx.Headers(list(scope["headers"]))
+        cookies = dict(
+            part.strip().split("=", 1) for part in headers.get("cookie", "").split(";") if "=" in part
+        )
         token = headers.get("authorization", "").removeprefix("Bearer ") or cookies.get(accounts.COOKIE, "")
         scope["user"] = await self._principal(scope["litestar_app"].state.desk, token) if token else None
         await next_app(scope, receive, send)
@@ -85,7 +87,8 @@ class Desk:
     @asynccontextmanager
     async def browser(self, address: str = "192.0.2.1") -> AsyncIterator[httpx.AsyncClient]:
         """With cookies of its own."""
-        transport = httpx.ASGITransport(self.app, client=(address, 1234))
+        app: Any = self.app
+        transport = httpx.ASGITransport(app, client=(address, 1234))
         async with httpx.AsyncClient(transport=transport, base_url=self.settings.base_url) as client:
             yield client
 
@@ -110,7 +113,11 @@ class Desk:
     ) -> tuple[Account, str]:
         """The account and a token of it."""
         new = NewAccount(
-            login=login or f"{role}{next(_numbers)}", name="Li", password=PASSWORD, role=role, store_id=store_id
+            login=login or f"{role}{next(_numbers)}",
+            name="Li",
+            password=PASSWORD,
+            role=role,
+            store_id=store_id,
         )
         async with self.database.transaction() as session:
             account = await accounts.create_account(session, brand_id, new)

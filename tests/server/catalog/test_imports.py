@@ -100,7 +100,9 @@ async def test_a_new_variant_joins_its_product(desk: Desk) -> None:
 async def test_a_code_of_something_else_is_named_and_moves_nothing(desk: Desk) -> None:
     owner = await desk.staff(await desk.brand())
     await _import(desk, owner)
-    done = (await _import(desk, owner, "title,variant,price,code\n蜂王浆,,1,LJ250\n西湖龙井,250克,1,NEW\n")).json()
+    done = (
+        await _import(desk, owner, "title,variant,price,code\n蜂王浆,,1,LJ250\n西湖龙井,250克,1,NEW\n")
+    ).json()
     assert (done["created"], done["updated"]) == (0, 0)
     assert [(p["row"], p["message"]) for p in done["problems"]] == [
         (2, "this is the code of 西湖龙井 · 250克"),
@@ -126,5 +128,7 @@ async def test_a_file_that_is_no_list_is_refused(desk: Desk) -> None:
     refused = await _import(desk, owner, "hello\nworld\n")
     assert (refused.status_code, refused.json()["slug"]) == (422, "unreadable-sheet")
     assert refused.json()["missing"] == ["title", "price"]
-    too_large = await desk.ask("POST", "/api/products/imports", by=owner, content=b"x" * (2 * 1024 * 1024 + 1))
+    too_large = await desk.ask(
+        "POST", "/api/products/imports", by=owner, content=b"x" * (2 * 1024 * 1024 + 1)
+    )
     assert too_large.status_code == 413

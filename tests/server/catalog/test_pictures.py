@@ -81,7 +81,9 @@ async def test_a_colour_profile_is_applied_before_it_goes() -> None:
     assert shown.convert("RGB").getpixel((100, 100))[0] > 200  # type: ignore[index]
 
 
-@pytest.mark.parametrize("body", [b"", b"GIF89a", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"\xff\xd8\xff" + b"\0" * 99])
+@pytest.mark.parametrize(
+    "body", [b"", b"GIF89a", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"\xff\xd8\xff" + b"\0" * 99]
+)
 async def test_bytes_that_are_no_picture_are_refused(body: bytes) -> None:
     with pytest.raises(UnreadablePicture):
         await prepare(body)

@@ -37,7 +37,7 @@ async def _made(desk: Desk, by: str, product: Any = TEA) -> dict[str, Any]:
 
 async def _facts(desk: Desk, kind: str) -> list[dict[str, Any]]:
     async with desk.database.transaction() as session:
-        rows = (await session.exec(select(OutboxRow).order_by("seq"))).all()  # type: ignore[arg-type]
+        rows = (await session.exec(select(OutboxRow).order_by("seq"))).all()
     return [row.body for row in rows if row.kind == kind]
 
 
@@ -188,7 +188,9 @@ async def test_a_picture_that_is_not_there_is_a_404(desk: Desk, name: str) -> No
 async def test_a_file_that_is_no_picture_or_too_large_is_refused(desk: Desk) -> None:
     owner = await desk.staff(await desk.brand())
     path = f"/api/products/{(await _made(desk, owner))['product_id']}/image"
-    assert (await desk.ask("PUT", path, by=owner, content=b"no picture")).json()["slug"] == "unreadable-picture"
+    assert (await desk.ask("PUT", path, by=owner, content=b"no picture")).json()[
+        "slug"
+    ] == "unreadable-picture"
     assert (await desk.ask("PUT", path, by=owner, content=b"\0" * (10 * 1024 * 1024 + 1))).status_code == 413
 
 

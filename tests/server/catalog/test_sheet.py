@@ -29,7 +29,9 @@ def test_columns_are_found_by_either_name_in_any_order_and_case() -> None:
 
 @pytest.mark.parametrize("delimiter", [";", "\t", ","])
 def test_other_delimiters_are_understood(delimiter: str) -> None:
-    assert len(read(delimiter.join(["title", "price"]).encode() + b"\n" + f"Tea{delimiter}3".encode()).rows) == 1
+    assert (
+        len(read(delimiter.join(["title", "price"]).encode() + b"\n" + f"Tea{delimiter}3".encode()).rows) == 1
+    )
 
 
 def test_rows_are_numbered_as_in_the_spreadsheet() -> None:
@@ -78,7 +80,9 @@ def test_a_column_that_was_not_read_is_named() -> None:
     assert len(sheet.rows) == 1
 
 
-@pytest.mark.parametrize("body", [b"", b"\n\n", b"Tea,1\n", b"title,stock\nTea,1\n", b"\xef\xbb\xbf\xff\xfe", b"\x80\x81\xff"])
+@pytest.mark.parametrize(
+    "body", [b"", b"\n\n", b"Tea,1\n", b"title,stock\nTea,1\n", b"\xef\xbb\xbf\xff\xfe", b"\x80\x81\xff"]
+)
 def test_a_file_without_the_needed_columns_is_refused(body: bytes) -> None:
     with pytest.raises(UnreadableSheet):
         read(body)
@@ -101,8 +105,19 @@ def test_no_bytes_break_the_reader(body: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("text", "minor"),
-    [("29.90", 2990), ("29.9", 2990), ("29", 2900), ("¥29.90", 2990), ("￥29", 2900), ("29元", 2900)]
-    + [("1,299.00", 129900), ("２９．９０", 2990), (" 0 ", 0), ("29.900", 2990), ("CNY 5", 500)],
+    [
+        ("29.90", 2990),
+        ("29.9", 2990),
+        ("29", 2900),
+        ("29.900", 2990),
+        (" 0 ", 0),
+        ("1,299.00", 129900),
+        ("¥29.90", 2990),
+        ("￥29", 2900),
+        ("29元", 2900),
+        ("CNY 5", 500),
+        ("２９．９０", 2990),
+    ],
 )
 def test_a_price_is_read_as_merchants_write_it(text: str, minor: int) -> None:
     assert price_minor(text) == minor
@@ -114,7 +129,9 @@ def test_what_is_no_price_is_refused(text: str) -> None:
         price_minor(text)
 
 
-@pytest.mark.parametrize(("text", "units"), [("", 0), ("12", 12), ("1,200", 1200), ("12.0", 12), ("１２", 12)])
+@pytest.mark.parametrize(
+    ("text", "units"), [("", 0), ("12", 12), ("1,200", 1200), ("12.0", 12), ("１２", 12)]
+)
 def test_stock_is_a_whole_number(text: str, units: int) -> None:
     assert stock(text) == units
 

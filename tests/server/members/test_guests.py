@@ -124,7 +124,7 @@ async def test_who_a_token_stands_for_is_remembered_for_half_a_minute(desk: Desk
 
     async def name() -> str | None:
         principal = await elsewhere.authenticate(desk.database, token, desk.watch())
-        return principal and principal.name
+        return principal.name if principal else None
 
     assert await name() == "Wang"
     await desk.ask("PATCH", "/api/me", by=token, json={"name": "Li"})

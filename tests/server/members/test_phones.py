@@ -15,7 +15,7 @@ from server.kit.outbox import OutboxRow
 from server.kit.redis import Redis
 from server.members import phones, service
 from server.members.facts import MembersMerged, PhoneProved
-from server.members.models import Member, TimelineEntry
+from server.members.models import Member, PhoneCode, TimelineEntry
 from server.members.sms import SmsFailed
 from server.wallets.models import Wallet
 from tests.server.brands.desk import Desk
@@ -196,7 +196,7 @@ async def test_codes_are_kept_as_keyed_hashes_only(desk: Desk) -> None:
     await desk.brand()
     code = await _code(desk)
     async with desk.database.transaction() as session:
-        kept = (await session.exec(select(phones.PhoneCode))).one()
+        kept = (await session.exec(select(PhoneCode))).one()
     assert code.encode() not in kept.code_hash
     assert len(kept.code_hash) == 32
 

@@ -48,7 +48,10 @@ async def test_a_store_is_for_its_manager_and_headquarters(desk: Desk) -> None:
         "viewer": ((await desk.guest(brand_id=str(brand_id)))[1], 403),
         "nobody": (None, 401),
     }
-    answers = {who: (await desk.ask("GET", f"/api/stores/{store.id}", by=by)).status_code for who, (by, _) in seen.items()}
+    answers = {
+        who: (await desk.ask("GET", f"/api/stores/{store.id}", by=by)).status_code
+        for who, (by, _) in seen.items()
+    }
     assert answers == {who: status for who, (_, status) in seen.items()}
 
 
@@ -56,12 +59,16 @@ async def test_only_owner_and_operator_change_a_store(desk: Desk) -> None:
     brand_id = await desk.brand()
     store = await desk.store(brand_id)
     manager = await desk.staff(brand_id, Role.MANAGER, store_id=store.id)
-    assert (await desk.ask("PATCH", f"/api/stores/{store.id}", by=manager, json={"name": "X"})).status_code == 403
+    assert (
+        await desk.ask("PATCH", f"/api/stores/{store.id}", by=manager, json={"name": "X"})
+    ).status_code == 403
     owner = await desk.staff(brand_id)
     changed = await desk.ask("PATCH", f"/api/stores/{store.id}", by=owner, json={"address": " 1 Lake Road "})
     assert (changed.json()["name"], changed.json()["address"]) == ("Hangzhou", "1 Lake Road")
     other_owner = await desk.staff(await desk.brand("Other"))
-    assert (await desk.ask("PATCH", f"/api/stores/{store.id}", by=other_owner, json={"name": "X"})).status_code == 404
+    assert (
+        await desk.ask("PATCH", f"/api/stores/{store.id}", by=other_owner, json={"name": "X"})
+    ).status_code == 404
 
 
 async def test_a_code_names_one_store_of_a_brand(desk: Desk) -> None:

@@ -10,6 +10,7 @@ import httpx
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.types import ASGIApp, Receive, Scope, Send
+from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.kit.clock import Clock, utc_now
@@ -28,6 +29,18 @@ def settings_of(database: Database) -> Settings:
         base_url="https://shop.example",
         sandbox=True,
     )
+
+
+async def waits_for_a_lock(database: Database) -> bool:
+    """Whether any statement in this database is waiting for another transaction."""
+    async with database.transaction() as session:
+        row = await session.execute(
+            text(
+                "SELECT count(*) FROM pg_stat_activity "
+                "WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
+        )
+        return bool(row.scalar_one())
 
 
 class Served:

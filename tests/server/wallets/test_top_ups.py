@@ -15,7 +15,7 @@ from server.payments.providers import Notice
 from server.wallets import reactions, service
 from server.wallets.facts import WalletMerged, WalletToppedUp
 from server.wallets.routes import ROUTES
-from tests.server.wallets.serving import Served
+from tests.server.wallets.serving import Served, waits_for_a_lock
 
 
 @pytest.fixture
@@ -80,6 +80,16 @@ async def test_a_notice_told_many_times_at_once_fills_the_wallet_once(shop, data
     await nothing_is_broken(database)
 
 
+async def test_a_retry_with_the_same_key_is_the_same_payment(shop, served):
+    member = await shop.member()
+    async with served.as_(member, **{"Idempotency-Key": "k"}) as client:
+        first, again = [
+            await client.post("/api/wallet/top-ups", json={"amount_minor": 100}) for _ in range(2)
+        ]
+    assert first.json() == again.json()
+    assert await start(served, member, 100) != UUID(first.json()["payment_id"])
+
+
 async def test_a_guests_money_follows_into_the_member_it_turned_out_to_be(shop, database, served):
     guest, member = await shop.members(2)
     for who in (guest, member):
@@ -128,22 +138,17 @@ async def test_money_that_comes_while_the_merge_runs_is_not_left_with_the_guest(
     assert (await wallet(served, member))["balance_minor"] == 5000
 
 
-async def waits_for_a_lock(database) -> bool:
-    async with database.transaction() as session:
-        row = await session.execute(
-            text(
-                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-                " AND datname = current_database()"
-            )
-        )
-        return bool(row.scalar_one())
-
-
 @pytest.mark.parametrize("amount", [0, -1, 5_000_001, 1.5, "much", None])
 async def test_an_amount_out_of_bounds_is_refused(shop, served, amount):
     async with served.as_(await shop.member()) as client:
         answer = await client.post("/api/wallet/top-ups", json={"amount_minor": amount})
     assert (answer.status_code, answer.json()["slug"]) == (422, "invalid")
+
+
+async def test_the_cashier_sends_back_to_the_room_that_the_viewer_came_from(shop, database, served):
+    payment_id = await start(served, await shop.member(), room_id=str(shop.room_id))
+    async with database.transaction() as session:
+        assert (await payments.get(session, payment_id)).return_url == f"/live/{shop.room_id}"
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,0 @@
-import{a as e,c as t,i as n,n as r,o as i,r as a,s as o,t as s}from"./page-CLB9Wmb2.js";/* empty css                      */s(e({__name:`App`,setup(e){let{t:s}=r();return(e,r)=>(i(),n(`main`,null,[a(`h1`,null,t(o(s)(`title`)),1)]))}}),{"zh-CN":{title:`中控台`},en:{title:`Control`}});

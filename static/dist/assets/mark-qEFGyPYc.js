@@ -1,0 +1,1 @@
+var e=`/assets/mark-BP1-khnN.svg`;export{e as t};
