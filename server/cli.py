@@ -51,13 +51,13 @@ def _parser() -> argparse.ArgumentParser:
     media = _command(commands, "media", _media, "WHIP in, WHEP out")
     worker = _command(commands, "worker", _worker, "outbox relay, expiry, timers")
     demo = _command(commands, "demo", _demo, "the demo's own buyers and its clip")
-    for role in (web, media, worker, demo):
+    prepare = _command(commands, "prepare", _prepare, "migrate, and seed the demo: what `run` does first")
+    for role in (web, media, worker, demo, prepare):
         role.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
     for role in (web, media):
         role.add_argument("--listen-fd", type=int, help=argparse.SUPPRESS)
 
     _add_data(_command(commands, "migrate", _migrate, "bring the database's schema to this version"))
-    _command(commands, "prepare", _prepare, "migrate, and seed the demo; what `run` does before the roles")
     verify = _command(commands, "verify", _verify, "recompute every invariant from the truth")
     _add_data(verify)
     verify.add_argument("--json", action="store_true")
@@ -103,13 +103,13 @@ def _settings(role: str) -> Settings:
 
 
 def _run(chosen: argparse.Namespace) -> int:
-    from server.run import supervisor
-    from server.run.folders import FolderInUse, FolderUnusable
-    from server.run.ports import PortTaken
+    from server.run.folders import FolderInUse
+    from server.run.ground import Plan
     from server.run.state import read_state
+    from server.run.supervisor import EXPLAINED, run
 
     configure_logs("json" if _given("LOG") == "json" else "text", role="supervisor")
-    plan = supervisor.Plan(
+    plan = Plan(
         data=chosen.data,
         host=chosen.host or ("0.0.0.0" if chosen.lan is not None else "127.0.0.1"),  # noqa: S104
         port=chosen.port,
@@ -118,12 +118,12 @@ def _run(chosen: argparse.Namespace) -> int:
         web_processes=chosen.web_processes,
     )
     try:
-        return supervisor.run(plan, os.environ)
+        return run(plan, os.environ)
     except FolderInUse as error:
         state = read_state(Path(str(error)))
         other = f" by process {state.pid} at {state.base_url}" if state else ""
         print(f"showfloor: {error} is in use{other}. Choose another folder by --data.", file=sys.stderr)
-    except (FolderUnusable, PortTaken) as error:
+    except EXPLAINED as error:
         print(f"showfloor: {error}", file=sys.stderr)
     return 1
 
@@ -152,7 +152,7 @@ def _demo(chosen: argparse.Namespace) -> None:
     from server.demo import act
     from server.run.roles import run_until_stopped
 
-    run_until_stopped(act, _settings("demo"), ready_fd=chosen.ready_fd)
+    run_until_stopped(act, _settings("demo"), ready_fd=chosen.ready_fd, grace=0)
 
 
 def _migrate(chosen: argparse.Namespace) -> None:
@@ -164,13 +164,14 @@ def _migrate(chosen: argparse.Namespace) -> None:
         migrate(settings.database_url)
 
 
-def _prepare(_chosen: argparse.Namespace) -> None:
+def _prepare(chosen: argparse.Namespace) -> None:
     import msgspec
 
     from server.run.prepare import prepare
 
-    prepared = asyncio.run(prepare(_settings("prepare")))
-    sys.stdout.buffer.write(msgspec.json.encode(prepared))
+    said = msgspec.json.encode(asyncio.run(prepare(_settings("prepare"))))
+    with open(sys.stdout.fileno() if chosen.ready_fd is None else chosen.ready_fd, "wb") as out:
+        out.write(said)
 
 
 def _verify(chosen: argparse.Namespace) -> int:

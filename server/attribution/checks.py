@@ -7,8 +7,6 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-# What was paid beyond an order's amount goes back first and takes no credit with it.
-_GOODS_REFUNDED = "greatest(0, o.refunded_minor - greatest(0, o.paid_minor - o.amount_minor))"
 
 VERIFY = {
     "credit_one_for_each_paid_order": """
@@ -20,12 +18,12 @@ VERIFY = {
            OR (c.store_id, c.guide_id, c.link_id) IS DISTINCT FROM (o.store_id, o.guide_id, o.link_id)""",
     "credit_reversals_equal_refunds": f"""
         SELECT c.id::text, c.order_id::text, c.reversed_minor, coalesce(sum(r.amount_minor), 0)::bigint AS booked_minor,
-               CASE WHEN o.amount_minor > 0 THEN c.amount_minor * {_GOODS_REFUNDED} / o.amount_minor ELSE 0 END
+               CASE WHEN o.amount_minor > 0 THEN c.amount_minor * o.goods_refunded_minor / o.amount_minor ELSE 0 END
                    AS share_minor
         FROM credit c JOIN orders o ON o.id = c.order_id LEFT JOIN credit_reversal r ON r.credit_id = c.id
         GROUP BY c.id, o.id
         HAVING c.reversed_minor <> coalesce(sum(r.amount_minor), 0) OR c.reversed_minor <>
-               CASE WHEN o.amount_minor > 0 THEN c.amount_minor * {_GOODS_REFUNDED} / o.amount_minor ELSE 0 END""",  # noqa: S608
+               CASE WHEN o.amount_minor > 0 THEN c.amount_minor * o.goods_refunded_minor / o.amount_minor ELSE 0 END""",  # noqa: S608
     "board_totals_equal_orders": f"""
         SELECT coalesce(b.brand_id, l.brand_id)::text AS brand_id, coalesce(b.store_id, l.store_id)::text AS store_id,
                coalesce(b.guide_id, l.guide_id)::text AS guide_id, b.orders, l.orders AS ledger_orders,
@@ -34,7 +32,7 @@ VERIFY = {
                      sum(amount_minor - reversed_minor) AS net_minor
               FROM credit GROUP BY brand_id, store_id, guide_id) b
         FULL JOIN (SELECT brand_id, store_id, guide_id, count(*) AS orders, sum(o.amount_minor) AS amount_minor,
-                          sum(o.amount_minor - {_GOODS_REFUNDED}) AS net_minor
+                          sum(o.amount_minor - o.goods_refunded_minor) AS net_minor
                    FROM orders o WHERE o.paid_at IS NOT NULL GROUP BY brand_id, store_id, guide_id) l
         ON (coalesce(b.brand_id::text, ''), coalesce(b.store_id::text, ''), coalesce(b.guide_id::text, ''))
          = (coalesce(l.brand_id::text, ''), coalesce(l.store_id::text, ''), coalesce(l.guide_id::text, ''))

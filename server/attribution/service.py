@@ -171,8 +171,8 @@ async def _chain_of(session: AsyncSession, secret: str, code: str) -> list[Link]
 async def touch(
     session: AsyncSession, secret: str, code: str, brand_id: UUID, member_id: UUID, now: datetime
 ) -> TouchTaken:
-    """A member came through a link. One that counts carries them in the link's room from now on, also when they were
-    in it already. Opening the same link again within ten minutes is the same touch.
+    """A member came through a link. One that counts is a visit of the link's room and carries them there from now on,
+    also when they were in it already. Opening the same link again within ten minutes is the same touch.
 
     Raises `NotFound`: forged (without touching the database), unknown, or another brand's.
     """

@@ -18,7 +18,8 @@ class Order(Row, table=True):
 
     `key` and `request_hash` are the buyer's Idempotency-Key and what came with it. `store_id` and `guide_id` are who
     carried the buyer, fixed at the claim. `refund_due_minor` is money that came too late or twice and must go back;
-    booking the refund moves it to `refunded_minor`.
+    booking the refund moves it to `refunded_minor`. `goods_refunded_minor` is the part of `refunded_minor` that counts
+    against the goods, and so against the credit: money that came twice goes back without touching it.
     """
 
     __tablename__ = "orders"
@@ -50,6 +51,7 @@ class Order(Row, table=True):
     amount_minor: int = minor()
     paid_minor: int = minor(default=0, sa_column_kwargs={"server_default": "0"})
     refunded_minor: int = minor(default=0, sa_column_kwargs={"server_default": "0"})
+    goods_refunded_minor: int = minor(default=0, sa_column_kwargs={"server_default": "0"})
     refund_due_minor: int = minor(default=0, sa_column_kwargs={"server_default": "0"})
     pay_by: datetime = moment()
     paid_at: datetime | None = moment(default=None, nullable=True)

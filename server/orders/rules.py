@@ -23,18 +23,6 @@ def may_fulfil(staff: Principal, brand_id: UUID, store_ids: set[UUID]) -> bool:
     return staff.role in {Role.MANAGER, Role.GUIDE} and staff.store_id in store_ids
 
 
-def goods_refunded(amount_minor: int, paid_minor: int, refunded_minor: int, *, counts: bool) -> int:
-    """How much of `refunded_minor` counts against the order's goods.
-
-    What was paid beyond the amount (twice, or too late) goes back first and takes no credit with it. `counts` is
-    false for an order that never became paid: then nothing does.
-    """
-    if not counts:
-        return 0
-    beyond = max(0, paid_minor - amount_minor)
-    return max(0, refunded_minor - beyond)
-
-
 def shown_name(name: str) -> str:
     """A buyer's name as others see it on the ticker: the first character stays."""
     return f"{name[:1]}**" if name else "**"

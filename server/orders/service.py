@@ -405,12 +405,11 @@ async def refund(
         raise NothingToRefund(refundable_minor=refundable)
     booked = await payments.refund(session, "order", order_id, amount_minor, key, reason)
     was_paid = order.status == "paid"
+    due = min(order.refund_due_minor, amount_minor)
     order.refunded_minor += amount_minor  # the row is locked
-    order.refund_due_minor -= min(order.refund_due_minor, amount_minor)
-    against = rules.goods_refunded(
-        order.amount_minor, order.paid_minor, order.refunded_minor, counts=order.paid_at is not None
-    )
-    closed = was_paid and against >= order.amount_minor
+    order.refund_due_minor -= due
+    order.goods_refunded_minor += amount_minor - due
+    closed = was_paid and order.goods_refunded_minor == order.amount_minor
     if closed:
         order.status = "closed"
         if order.fulfilment in {"none", "to_ship", "to_pick_up"}:
@@ -433,7 +432,7 @@ async def refund(
             store_id=order.store_id,
             guide_id=order.guide_id,
             amount_minor=amount_minor,
-            refunded_minor=against,
+            refunded_minor=order.goods_refunded_minor,
             order_amount_minor=order.amount_minor,
             closed=closed,
         ),

@@ -127,9 +127,9 @@ async def _play(request: Request[Any, Any, Any], state: State, room_id: str) -> 
 
 @patch("/resource/{resource_id:str}")
 async def _trickle(
-    request: Request[Any, Any, Any], state: State, resource_id: str, room: str, scope: Scope
+    request: Request[Any, Any, Any], state: State, resource_id: str, room: str, protocol: Scope
 ) -> Response[Any]:
-    _check_owner(state, resource_id, room, scope)
+    _check_owner(state, resource_id, room, protocol)
     body = await _text(request)
     restarted = await _node(state).trickle(resource_id, body, request.headers.get("If-Match"))
     if restarted is None:
@@ -140,8 +140,8 @@ async def _trickle(
 
 
 @delete("/resource/{resource_id:str}", status_code=200)
-async def _close(state: State, resource_id: str, room: str, scope: Scope) -> None:
-    _check_owner(state, resource_id, room, scope)
+async def _close(state: State, resource_id: str, room: str, protocol: Scope) -> None:
+    _check_owner(state, resource_id, room, protocol)
     await _node(state).close(resource_id)
 
 

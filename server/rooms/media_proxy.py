@@ -124,7 +124,7 @@ def _scope_routes(scope: Scope, authorize: Authorize, gateway: MediaGateway) -> 
         answer = await gateway.call(
             "PATCH",
             f"/resource/{quote(resource_id, safe='')}",
-            params={"room": room_id, "scope": scope},
+            params={"room": room_id, "protocol": scope},
             content=await request.body(),
             headers=_conditions(request, "If-Match"),
         )
@@ -134,7 +134,7 @@ def _scope_routes(scope: Scope, authorize: Authorize, gateway: MediaGateway) -> 
     async def end(request: Request[Any, Any, Any], room_id: str, resource_id: str) -> Response[bytes]:
         await authorize(request, room_id, scope)
         path = f"/resource/{quote(resource_id, safe='')}"
-        return _passed_on(await gateway.call("DELETE", path, params={"room": room_id, "scope": scope}))
+        return _passed_on(await gateway.call("DELETE", path, params={"room": room_id, "protocol": scope}))
 
     @route(endpoint, http_method=[HttpMethod.OPTIONS], name=f"{scope}:options", include_in_schema=False)
     async def options(room_id: str) -> Response[str]:

@@ -119,12 +119,14 @@ def _refused(problem: Problem) -> Refusal:
 class RoomDesk:
     """One connection to a room. With `control`, that of whoever runs or moderates it."""
 
+    __slots__ = ("_allowance", "_asked", "_control", "_house", "_may_speak", "_store_id", "_who")
+
     def __init__(self, house: House, who: Principal | None, room: str, *, control: bool) -> None:
         self._house = house
         self._who = who
         self._asked = room
         self._control = control
-        self._room: Room | None = None
+        self._store_id: UUID | None = None
         self._allowance = Allowance()
         self._may_speak = False
 
@@ -141,7 +143,7 @@ class RoomDesk:
         if hello.invite and who.kind == "member":
             await self._touch(who, hello.invite)
         async with self._house.database.transaction() as session:
-            room = self._room = await service.to_enter(session, who, room_id)
+            room = await service.to_enter(session, who, room_id)
             if who.brand_id != room.brand_id:
                 raise NotFound
             muted_until = None
@@ -149,6 +151,7 @@ class RoomDesk:
                 muted_until = await moderation.muted_until(session, room_id, who.id, self._house.clock())
         if self._control and not _may_control(who, room):
             raise Forbidden
+        self._store_id = room.store_id
         self._may_speak = may_speak(who, room.brand_id, room.store_id)
         you = {"member_id": who.id, "name": who.name, "role": who.role.value, "muted_until": muted_until}
         topics = [room_topic(room_id), member_topic(who.id)]
@@ -174,14 +177,12 @@ class RoomDesk:
         return await self._house.views.snapshot(_id(self._asked), member_id)
 
     async def arrived(self, first: bool) -> None:
-        who, room = self._who, self._room
-        assert who is not None
-        assert room is not None
-        if who.kind != "member":
+        who, room_id = self._who, _id(self._asked)
+        if who is None or who.kind != "member":
             return
-        self._house.hub.spawn(self._house.visits.enter(room.id, room.store_id, who))
+        self._house.hub.spawn(self._house.visits.enter(room_id, self._store_id, who))
         if first:
-            self._house.joins.add(room.id, who.name)
+            self._house.joins.add(room_id, who.name)
 
     async def say(self, text: str, ref: str) -> Said:
         assert self._who is not None

@@ -118,7 +118,9 @@ class Child:
             self._enter("ready", life.process.pid)
             self.once_ready.set()
 
-    def _enter(self, state: Literal["starting", "ready", "waiting", "stopped"], pid: int | None = None) -> None:
+    def _enter(
+        self, state: Literal["starting", "ready", "waiting", "stopped"], pid: int | None = None
+    ) -> None:
         self.state.state = state
         self.state.since = datetime.now(UTC)
         self.state.pid = pid

@@ -103,7 +103,9 @@ class Nursery:
             )
         asyncio.get_running_loop().add_reader(self._line, self._read)
 
-    async def fork(self, arguments: Sequence[str], environment: Mapping[str, str], ready_fd: int) -> ForkedProcess:
+    async def fork(
+        self, arguments: Sequence[str], environment: Mapping[str, str], ready_fd: int
+    ) -> ForkedProcess:
         async with self._turn:
             if self._process is None:
                 self.open()

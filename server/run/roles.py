@@ -7,7 +7,8 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -59,24 +60,32 @@ def serve_media(settings: Settings, *, listen_fd: int | None = None, ready_fd: i
 
 
 def run_until_stopped(
-    work: Callable[[Settings, asyncio.Event], Awaitable[None]],
+    work: Callable[[Settings, asyncio.Event], Coroutine[Any, Any, None]],
     settings: Settings,
     *,
     ready_fd: int | None = None,
+    grace: float = GRACE,
 ) -> None:
-    """Runs `work(settings, stop)`; SIGTERM and SIGINT set `stop`. Its failure is the process's."""
+    """Runs `work(settings, stop)`. SIGTERM and SIGINT set `stop`; `grace` seconds later the work is cancelled.
+
+    Its failure is the process's.
+    """
 
     async def main() -> None:
         stop = asyncio.Event()
-
-        def ask_to_stop() -> None:
-            stop.set()
-            _end_at_the_latest()
-
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, ask_to_stop)
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        working = asyncio.create_task(work(settings, stop))
+        stopping = asyncio.create_task(stop.wait())
         say_ready(ready_fd)
-        await work(settings, stop)
+        await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set():
+            _end_at_the_latest()
+            await asyncio.wait([working], timeout=grace)
+        stopping.cancel()
+        working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())

@@ -41,7 +41,9 @@ def interpreters(pass_fds: Sequence[int]) -> Starter:
     return start
 
 
-def role(start: Starter, arguments: Sequence[str], environment: Mapping[str, str]) -> Callable[[], Awaitable[Life]]:
+def role(
+    start: Starter, arguments: Sequence[str], environment: Mapping[str, str]
+) -> Callable[[], Awaitable[Life]]:
     """It is ready when it says so."""
 
     async def begin() -> Life:

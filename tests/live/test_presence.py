@@ -11,7 +11,7 @@ import redis.asyncio
 
 from live.broker import BrokerUnavailable
 from live.presence import Presence
-from tests.live.test_broker import lose_everything
+from tests.live.servers import lose_everything
 
 ROOM = "1"
 

@@ -18,6 +18,7 @@ from live.limits import Limits
 from live.presence import Presence
 from live.protocol import Ack, Batch, CloseCode, Hello, Like, Ping, Pong, ProblemFrame, Say, Welcome
 from tests.live.rooms import ROOM, Phone, Shop
+from tests.live.servers import lose_everything, written_through
 
 
 @pytest.fixture
@@ -532,9 +533,7 @@ async def test_two_processes_share_one_room(redis_url: str) -> None:
 
 @pytest.mark.parametrize("kept", [True, False], ids=["log kept", "everything lost"])
 async def test_a_killed_valkey_costs_a_snapshot_at_most(valkey_server: Callable[[], Any], kept: bool) -> None:
-    from tests.live.test_broker import lose_everything
-
-    server = valkey_server()
+    server = written_through(valkey_server())
     broker = RedisBroker(server.url)
     hub, shop = Hub(broker), Shop(broker)
     crowd = [Phone(hub, shop, f"m{n}") for n in range(5)]

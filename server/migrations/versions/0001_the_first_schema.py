@@ -277,6 +277,7 @@ def upgrade() -> None:
     sa.Column('delivery', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
     sa.Column('pick_up_code', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('amount_minor', sa.BigInteger(), nullable=False),
+    sa.Column('goods_refunded_minor', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('paid_minor', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('refunded_minor', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('refund_due_minor', sa.BigInteger(), server_default='0', nullable=False),

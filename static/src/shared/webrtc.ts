@@ -74,7 +74,7 @@ export async function negotiate(
     await peer.setRemoteDescription({ type: 'answer', sdp: answer.answer })
     return answer
   } catch (reason) {
-    hangUp(answer.resource, token)
+    void hangUp(answer.resource, token)
     throw reason
   }
 }
@@ -142,8 +142,16 @@ export function fragment(sdp: string, candidates: Pick<RTCIceCandidate, 'candida
 }
 
 /** Best effort, also while the page goes away. */
-export function hangUp(resource: string | null, token: string | null | undefined): void {
-  if (resource) void fetch(resource, { method: 'DELETE', headers: bearer(token), keepalive: true }).catch(() => undefined)
+export async function hangUp(resource: string | null, token: string | null | undefined): Promise<void> {
+  if (resource) await fetch(resource, { method: 'DELETE', headers: bearer(token), keepalive: true }).catch(() => undefined)
+}
+
+/** First the word, then the line: a server that sees the connection close forgets the resource that DELETE names. */
+export function leave(peer: RTCPeerConnection | null, resource: string | null, token: string | null | undefined): void {
+  const close = (): void => peer?.close()
+  if (!resource) return close()
+  setTimeout(close, 1_000)
+  void hangUp(resource, token).then(close)
 }
 
 /** Waits for what a media connection tries again: 0.5 s doubling to 8 s, drawn from the upper half. */

@@ -1,4 +1,4 @@
-import { hangUp, negotiate, SignallingProblem, Trickle, waitMs } from './webrtc'
+import { hangUp, leave, negotiate, SignallingProblem, Trickle, waitMs } from './webrtc'
 
 /** `stalled` = connected, but no frame came for a while; `away` = nobody is sending; `refused` = this viewer may not watch. */
 export type PlayerState = 'connecting' | 'playing' | 'stalled' | 'waiting' | 'away' | 'refused' | 'stopped'
@@ -165,8 +165,7 @@ export class WhepPlayer {
     for (const timer of this.timers) clearTimeout(timer)
     this.timers.clear()
     this.trickle?.stop()
-    hangUp(this.resource, this.options.token?.() ?? null)
-    this.peer?.close()
+    leave(this.peer, this.resource, this.options.token?.() ?? null)
     this.peer = this.trickle = this.resource = null
   }
 

@@ -1,4 +1,4 @@
-import { hangUp, negotiate, SignallingProblem, Trickle, waitMs } from './webrtc'
+import { hangUp, leave, negotiate, SignallingProblem, Trickle, waitMs } from './webrtc'
 
 /** `refused` = the token is wrong or another host holds the room: trying again can't help. */
 export type PublisherState = 'connecting' | 'live' | 'waiting' | 'refused' | 'stopped'
@@ -83,8 +83,8 @@ export class WhipPublisher {
 
   stop(): void {
     this.round++
-    hangUp(this.resource ?? this.before, this.options.token())
-    this.before = null
+    leave(this.peer, this.resource ?? this.before, this.options.token())
+    this.peer = this.resource = this.before = null
     this.release()
     this.enter('stopped')
   }

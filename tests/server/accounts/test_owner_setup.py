@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import httpx
+from sqlmodel import select
 
 from server.accounts import service
+from server.accounts.models import OwnerInvitation
 from server.kit.principal import Role
 from tests.server.brands.desk import PASSWORD, Desk
 
@@ -50,6 +52,14 @@ async def test_only_the_newest_link_is_good(desk: Desk) -> None:
     refused = await _use(desk, older)
     assert (refused.status_code, refused.json()["slug"]) == (410, "setup-link-ended")
     assert (await _use(desk, newer)).status_code == 201
+
+
+async def test_of_links_made_at_once_one_is_good(desk: Desk) -> None:
+    tokens = await asyncio.gather(*(_token(desk) for _ in range(6)))
+    answers = [await _use(desk, token, f"owner{i}") for i, token in enumerate(tokens)]
+    assert sorted(answer.status_code for answer in answers) == [201, 410, 410, 410, 410, 410]
+    async with desk.database.transaction() as session:
+        assert len((await session.exec(select(OwnerInvitation))).all()) == 1
 
 
 async def test_a_link_used_twice_at_once_makes_one_owner(desk: Desk) -> None:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from server.accounts import service
+from server.accounts.models import Account
 from server.kit.principal import Principal, Role
 from tests.server.brands.desk import PASSWORD, Desk
 
@@ -116,18 +117,23 @@ async def test_nobody_disables_themselves(desk: Desk) -> None:
 
 
 async def test_two_owners_who_disable_each_other_at_once_leave_one(desk: Desk) -> None:
-    brand_id = await desk.brand()
-    owners = [(await desk.account(brand_id))[0] for _ in range(2)]
-
-    async def disable(actor: int, target: int) -> None:
+    async def disable(actor: Account, target: Account) -> None:
         principal = Principal(
-            kind="staff", id=owners[actor].id, brand_id=brand_id, role=Role.OWNER, name="Li"
+            kind="staff", id=actor.id, brand_id=actor.brand_id, role=Role.OWNER, name=actor.name
         )
         async with desk.database.transaction() as session:
-            await service.disable(session, principal, owners[target].id, desk.watch())
+            await service.disable(session, principal, target.id, desk.watch())
 
-    results = await asyncio.gather(disable(0, 1), disable(1, 0), return_exceptions=True)
-    assert sorted(type(result).__name__ for result in results) == ["LastOwner", "NoneType"]
+    acts = []
+    for _ in range(8):
+        brand_id = await desk.brand()
+        one, two = (await desk.account(brand_id))[0], (await desk.account(brand_id))[0]
+        acts += [disable(one, two), disable(two, one)]
+    results = await asyncio.gather(*acts, return_exceptions=True)
+    kinds = [type(result).__name__ for result in results]
+    assert [sorted(pair) for pair in zip(kinds[::2], kinds[1::2], strict=True)] == [
+        ["LastOwner", "NoneType"]
+    ] * 8
 
 
 async def test_another_brands_account_is_not_there(desk: Desk) -> None:

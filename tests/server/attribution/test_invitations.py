@@ -144,10 +144,27 @@ async def test_a_touch_of_one_room_leaves_the_visit_of_another_as_it_was(scene, 
 
 
 async def test_a_touch_older_than_the_window_carries_no_more(scene, shop):
+    viewer, earlier_room, soon_after = await shop.member(), await scene.room(), await scene.room()
+    await scene.touch(viewer, await scene.invite(scene.guide, room_id=earlier_room))
+    scene.later(days=6, hours=23)
+    assert (await scene.enter(viewer, soon_after)).guide_id == shop.guide_id
+    scene.later(hours=1, seconds=1)
+    assert (await scene.enter(viewer)).store_id is None
+
+
+async def test_opening_a_link_is_coming_into_its_room(scene, shop):
     viewer = await shop.member()
     await scene.touch(viewer, await scene.invite(scene.guide))
-    scene.later(days=7, seconds=1)
-    assert (await scene.enter(viewer)).store_id is None
+    assert (await scene.visit(viewer)).guide_id == shop.guide_id
+    await scene.enter(viewer)
+    assert len(await scene.told("viewer.entered")) == 1
+
+
+async def test_a_touch_that_does_not_count_is_no_visit(scene, shop):
+    viewer = await shop.member()
+    await scene.touch(viewer, await scene.invite(viewer))
+    with pytest.raises(AssertionError):
+        await scene.visit(viewer)
 
 
 async def test_who_entered_stays_with_who_carried_them_then(scene, shop):

@@ -95,6 +95,8 @@ async def test_a_new_variant_joins_its_product(desk: Desk) -> None:
     found = (await desk.ask("GET", "/api/products?q=LJ500", by=owner)).json()["items"]
     assert [sku["title"] for sku in found[0]["skus"]] == ["250克", "50克", "500克"]
     assert await _rows(desk, Product) == 2
+    async with desk.database.transaction() as session:
+        assert sorted((await session.exec(select(StockBalance.free))).all()) == [2, 8, 12, 30]
 
 
 async def test_a_code_of_something_else_is_named_and_moves_nothing(desk: Desk) -> None:

@@ -105,7 +105,7 @@ class Floor:
         self, method: str, path: str, by: Principal | None = None, **request: Any
     ) -> httpx.Response:
         headers = {"Authorization": f"Bearer {await self.token(by)}"} if by else {}
-        return await self.web.request(method, path, headers=headers, **request)
+        return await self.web.request(method, path, headers=headers | request.pop("headers", {}), **request)
 
     def address(self, path: str) -> str:
         return self.settings.base_url.replace("http", "ws", 1) + path

@@ -1,1 +1,0 @@
-import{t as e}from"./page-DrbSyTA1.js";import{t}from"./texts-CBe_Y7jD.js";import{E as n,U as r,jt as i,n as a,v as o,x as s,yt as c}from"./vue-i18n-BeTiHr8t.js";e(n({__name:`App`,setup(e){let{t}=a();return(e,n)=>(r(),s(`main`,null,[o(`h1`,null,i(c(t)(`title`)),1)]))}}),t({"zh-CN":{title:`大屏`},en:{title:`Screen`}}),`cockpit`);

@@ -1,0 +1,22 @@
+"""What befalls a Valkey of the test's own (fixture `valkey_server`)."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+
+def written_through(server: Any) -> Any:
+    """From now on it answers only after its log is on disk. As it comes, a busy disk may let the log wait for a second
+    or two, and a killed server loses what it had acknowledged."""
+    command = server.server.command
+    server.server.command = lambda: [*command(), "--appendfsync", "always"]
+    server.stop()
+    server.start()
+    return server
+
+
+def lose_everything(server: Any) -> None:
+    server.kill()
+    shutil.rmtree(Path(server.server.folder.valkey) / "appendonlydir")
