@@ -131,7 +131,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Litestar:
     def page_or_problem(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         """A person gets a page that says what to do, a program gets problem+json."""
         answer = problems.answer(request, error)
-        if pages.wants_page(request) and answer.status_code >= 400:
+        if pages.wants_page(request):
             return pages.page(request, "problem", answer.status_code or 500)
         return answer
 

@@ -144,11 +144,6 @@ async def staff_of_store(session: AsyncSession, brand_id: UUID, store_id: UUID) 
     return (await session.exec(asked.order_by(col(Account.name), col(Account.id)))).all()
 
 
-async def names(session: AsyncSession, account_ids: Sequence[UUID]) -> dict[UUID, str]:
-    rows = await session.exec(select(Account.id, Account.name).where(col(Account.id).in_(set(account_ids))))
-    return dict(rows.all())
-
-
 async def get(session: AsyncSession, brand_id: UUID, account_id: UUID) -> Account:
     """Raises `NotFound` (404)."""
     account = await session.get(Account, account_id)

@@ -97,7 +97,9 @@ async def _make(session: AsyncSession, settings: Settings, now: datetime) -> Non
     await _hire(session, settings, other.id, "other-brand-owner", "海边集老板", Role.OWNER, None)
     owner = await _principal(session, "owner")
     host = await _principal(session, "host")
-    room = await rooms.create(session, host, title="春茶上新 · 总部直播间", audience=Audience.PUBLIC, demo=True)
+    room = await rooms.create(
+        session, host, title="春茶上新 · 总部直播间", audience=Audience.PUBLIC, demo=True
+    )
     first_sku: UUID | None = None
     for good in GOODS:
         product = await catalog.create_product(

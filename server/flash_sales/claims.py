@@ -65,7 +65,9 @@ def _retrieved(answer: asyncio.Future[Placed]) -> None:
 class ClaimDesk:
     """Takes claims for all sales of this process. `start` opens its own few connections (prepared statements)."""
 
-    def __init__(self, database_url: str, redis: Redis, clock: Clock, lost_gate: Callable[[UUID], None]) -> None:
+    def __init__(
+        self, database_url: str, redis: Redis, clock: Clock, lost_gate: Callable[[UUID], None]
+    ) -> None:
         url = engine_url(database_url).set(drivername="postgresql")
         self._dsn = url.render_as_string(hide_password=False)
         self._redis = redis
@@ -165,7 +167,8 @@ class _SaleLine:
         except Exception:
             log.exception("the gate failed", sale_id=str(self._sale_id))
             return batch
-        admitted, refused = [], []
+        admitted: list[Claim] = []
+        refused: list[Claim] = []
         for claim, code, has in zip(batch, answer.codes, answer.has, strict=True):
             claim.epoch, claim.code, claim.has = answer.epoch, code, has
             (admitted if code > 0 else refused).append(claim)
@@ -271,7 +274,8 @@ class _SaleLine:
         members = list({claim.member_id for claim in claims})
         async with self._pool.acquire() as connection:
             sale = await connection.fetchrow(
-                "SELECT state, opens_at, ends_at, limit_per_buyer FROM flash_sale WHERE id = $1", self._sale_id
+                "SELECT state, opens_at, ends_at, limit_per_buyer FROM flash_sale WHERE id = $1",
+                self._sale_id,
             )
             free = await connection.fetch(
                 "SELECT l.sku_id, b.free FROM flash_sale_line l JOIN stock_balance b ON b.id = l.balance_id "
@@ -308,5 +312,3 @@ class _SaleLine:
     def _finish(self, claim: Claim, outcome: Placed | Problem) -> None:
         self._under_way.pop((claim.member_id, claim.key), None)
         claim.settle(outcome)
-
-

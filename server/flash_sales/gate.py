@@ -112,15 +112,13 @@ class Gate:
     async def free(self) -> tuple[int, dict[UUID, int]] | None:
         """(epoch, free units of each SKU) as the gate has it, or `None` when there is none. Raises `GateDown`."""
         try:
-            fields = await self._redis.hgetall(self._keys[0])  # type: ignore[misc]
+            fields: dict[Any, Any] = await self._redis.hgetall(self._keys[0])
         except Exception as error:
             raise GateDown(str(error)) from error
         if b"epoch" not in fields:
             return None
         free = {
-            UUID(name[5:].decode()): int(value)
-            for name, value in fields.items()
-            if name.startswith(b"free:")
+            UUID(name[5:].decode()): int(value) for name, value in fields.items() if name.startswith(b"free:")
         }
         return int(fields[b"epoch"]), free
 

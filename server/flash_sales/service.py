@@ -124,9 +124,7 @@ async def get(session: AsyncSession, brand_id: UUID, room_id: UUID, sale_id: UUI
     sale = (
         await session.exec(
             select(FlashSale)
-            .where(
-                FlashSale.id == sale_id, FlashSale.room_id == room_id, FlashSale.brand_id == brand_id
-            )
+            .where(FlashSale.id == sale_id, FlashSale.room_id == room_id, FlashSale.brand_id == brand_id)
             .with_for_update()
         )
     ).first()
@@ -169,9 +167,7 @@ async def close(session: AsyncSession, sale: FlashSale, reason: str, now: dateti
 
 
 async def _empty(session: AsyncSession, sale: FlashSale) -> None:
-    await stock.empty_out(
-        session, sale.brand_id, (Pool.SALE, sale.id), (Pool.HEADQUARTERS, sale.brand_id)
-    )
+    await stock.empty_out(session, sale.brand_id, (Pool.SALE, sale.id), (Pool.HEADQUARTERS, sale.brand_id))
 
 
 async def add_stock(session: AsyncSession, sale: FlashSale, quantity: int) -> None:

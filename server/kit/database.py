@@ -40,7 +40,7 @@ class Row(SQLModel):
 
 def moment(**options: Any) -> Any:
     """A column of aware UTC time."""
-    return Field(sa_type=DateTime(timezone=True), **options)  # type: ignore[call-overload]
+    return Field(sa_type=DateTime(timezone=True), **options)
 
 
 def minor(**options: Any) -> Any:
@@ -59,14 +59,14 @@ def engine_url(database_url: str) -> URL:
 
 
 class _SyncSession(sqlmodel.Session):
-    execute = sqlalchemy.orm.Session.execute  # type: ignore[assignment]
+    execute = sqlalchemy.orm.Session.execute
 
 
 class Session(AsyncSession):
     """SQLModel's session, whose `exec` is for models; `execute` is for SQL written out, without its warning."""
 
     sync_session_class = _SyncSession
-    execute = sqlalchemy.ext.asyncio.AsyncSession.execute  # type: ignore[assignment]
+    execute = sqlalchemy.ext.asyncio.AsyncSession.execute
 
 
 class Database:

@@ -8,6 +8,7 @@ ids that it has seen. One relay works at a time (a PostgreSQL advisory lock held
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -166,10 +167,9 @@ class Relay:
     async def forget(self) -> None:
         """Drop what was relayed long ago; called by the sweeper."""
         async with self._database.transaction() as session:
-            for table, column in (("outbox", "relayed_at"), ("fact_consumed", "at")):
-                await session.execute(
-                    text(f"DELETE FROM {table} WHERE {column} < :before"), {"before": utc_now() - KEEP}
-                )
+            before = {"before": utc_now() - KEEP}
+            await session.execute(text("DELETE FROM outbox WHERE relayed_at < :before"), before)
+            await session.execute(text("DELETE FROM fact_consumed WHERE at < :before"), before)
 
 
 async def _first_time(session: AsyncSession, fact_id: UUID, consumer: str) -> bool:
@@ -182,7 +182,5 @@ async def _first_time(session: AsyncSession, fact_id: UUID, consumer: str) -> bo
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    try:
+    with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        pass

@@ -27,7 +27,7 @@ class Script:
 
     def __init__(self, path: Path) -> None:
         self.name = path.stem
-        self._source = path.read_bytes()
+        self._source = path.read_text()
         self._sha: str | None = None
 
     async def __call__(self, client: Redis, keys: list[str], arguments: list[Any]) -> Any:

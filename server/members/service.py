@@ -77,11 +77,6 @@ async def rename(session: AsyncSession, member: Member, name: str) -> None:
     await session.flush()
 
 
-async def names(session: AsyncSession, member_ids: Sequence[UUID]) -> dict[UUID, str]:
-    rows = await session.exec(select(Member.id, Member.name).where(col(Member.id).in_(set(member_ids))))
-    return dict(rows.all())
-
-
 # For staff
 
 

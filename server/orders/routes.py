@@ -19,7 +19,7 @@ from server.kit.paging import Page
 from server.kit.principal import Principal
 from server.kit.problems import Forbidden, Invalid
 from server.kit.settings import Settings
-from server.orders import service
+from server.orders import service, views
 from server.orders.service import Placed
 from server.orders.views import OrderView
 from server.payments import service as payments
@@ -159,9 +159,7 @@ async def refund(
 ) -> RefundBooked:
     """Send money back. With an Idempotency-Key a retry books nothing more."""
     key = require_key(idempotency_key) if idempotency_key else uuid7().hex
-    refund_id = await service.refund(
-        session, staff, order_id, data.amount_minor, key, data.reason, clock()
-    )
+    refund_id = await service.refund(session, staff, order_id, data.amount_minor, key, data.reason, clock())
     return RefundBooked(refund_id, await service.show(session, staff, order_id))
 
 
@@ -204,7 +202,7 @@ async def pick_up_by_code(
     if not (staff.is_headquarters or staff.store_id == store_id):
         raise Forbidden
     order_id = await service.pick_up_by_code(session, staff, store_id, data.code, clock())
-    view = (await service.views.load(session, "WHERE o.id = :id", {"id": order_id}, staff=True))[0]
+    view = (await views.load(session, "WHERE o.id = :id", {"id": order_id}, staff=True))[0]
     return PickedUp(view.order_id, view.number, list(view.lines))
 
 

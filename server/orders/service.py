@@ -166,9 +166,7 @@ async def place(
 
 
 async def _earlier(session: AsyncSession, member_id: UUID, key: str, asked: bytes) -> Placed | None:
-    order = (
-        await session.exec(select(Order).where(Order.member_id == member_id, Order.key == key))
-    ).first()
+    order = (await session.exec(select(Order).where(Order.member_id == member_id, Order.key == key))).first()
     if order is None:
         return None
     if order.request_hash != asked:
@@ -225,9 +223,7 @@ async def start_payment(
         raise PaymentTooLate
     if order.status != "awaiting_payment":
         raise WrongStatus(order_status=order.status)
-    title = (
-        await session.exec(select(OrderLine.title).where(OrderLine.order_id == order.id).limit(1))
-    ).one()
+    title = (await session.exec(select(OrderLine.title).where(OrderLine.order_id == order.id).limit(1))).one()
     return await payments.create(
         session,
         settings,
@@ -576,9 +572,7 @@ async def seen(session: AsyncSession, viewer: Principal, order_id: UUID, *, lock
 
 async def show(session: AsyncSession, viewer: Principal, order_id: UUID) -> OrderView:
     await seen(session, viewer, order_id)
-    return (
-        await views.load(session, "WHERE o.id = :id", {"id": order_id}, staff=viewer.kind == "staff")
-    )[0]
+    return (await views.load(session, "WHERE o.id = :id", {"id": order_id}, staff=viewer.kind == "staff"))[0]
 
 
 async def listing(

@@ -306,7 +306,9 @@ async def issue_broadcast_token(
 
 
 @get(f"{_ROOM}/media", tags=["rooms"])
-async def show_media(room_id: UUID, staff: Principal, session: AsyncSession, media_gateway: MediaGateway) -> Health:
+async def show_media(
+    room_id: UUID, staff: Principal, session: AsyncSession, media_gateway: MediaGateway
+) -> Health:
     """How the host's upload does, and how many watch the picture."""
     await service.to_see(session, staff, room_id)
     return await media_gateway.health(str(room_id)) or Health(state="away", viewers=0)

@@ -83,9 +83,7 @@ async def adjust(
     balance_id = await balance_of(session, brand_id, sku_id, Pool(pool), pool_id)
     try:
         async with session.begin_nested():
-            await session.execute(
-                _ADJUST, {"balance_id": balance_id, "act": act, "key": key, "delta": delta}
-            )
+            await session.execute(_ADJUST, {"balance_id": balance_id, "act": act, "key": key, "delta": delta})
     except IntegrityError as error:
         left = await session.execute(
             text("SELECT free FROM stock_balance WHERE id = :id"), {"id": balance_id}
@@ -176,7 +174,7 @@ _RELEASE = _finish("release", "released", -1, +1, 0)
 
 
 async def sell(session: AsyncSession, hold_ids: Sequence[UUID]) -> set[UUID]:
-    """Held units become sold. Returns the holds that changed; one that was sold or released before is not among them."""
+    """Held units become sold. Returns the holds that changed, not those that were sold or released before."""
     rows = await session.execute(_SELL, {"holds": list(hold_ids)})
     return set(rows.scalars())
 

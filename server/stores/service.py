@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from server.brands.names import clean, name, optional, wrong
+from server.brands.names import name, optional, wrong
 from server.kit.ids import readable_code
 from server.kit.principal import STORE_STAFF, Principal
 from server.kit.problems import Conflict, NotFound
@@ -119,8 +119,3 @@ async def pick_up_stores(session: AsyncSession, brand_id: UUID) -> Sequence[Stor
 async def names(session: AsyncSession, store_ids: Sequence[UUID]) -> dict[UUID, str]:
     rows = await session.exec(select(Store.id, Store.name).where(col(Store.id).in_(set(store_ids))))
     return dict(rows.all())
-
-
-async def by_code(session: AsyncSession, brand_id: UUID, code: str) -> Store | None:
-    asked = select(Store).where(col(Store.brand_id) == brand_id, col(Store.code) == clean(code))
-    return (await session.exec(asked)).first()

@@ -11,6 +11,7 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
 from litestar.datastructures import Headers
+from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
@@ -39,12 +40,12 @@ class Authentication(ASGIMiddleware):
         if not scope["path"].startswith(PUBLIC_FILES):
             headers = Headers.from_scope(scope)
             token, by_cookie = _token(scope, headers)
-            is_socket = scope["type"] == "websocket"
+            is_socket = scope["type"] == ScopeType.WEBSOCKET
             if is_socket and headers.get("origin") and not self._same_origin(headers):
                 raise CrossOrigin
             if token:
                 scope["user"] = await self._principal(token)
-                unsafe = scope["type"] == "http" and scope["method"] not in SAFE
+                unsafe = scope["type"] == ScopeType.HTTP and scope["method"] not in SAFE
                 if by_cookie and unsafe and not self._same_origin(headers):
                     raise CrossOrigin
         await next_app(scope, receive, send)
@@ -70,7 +71,7 @@ def _token(scope: Scope, headers: Headers) -> tuple[str, bool]:
     scheme, _, value = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and value:
         return value.strip(), False
-    if scope["type"] == "websocket":
+    if scope["type"] == ScopeType.WEBSOCKET:
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
         if query.get("token"):
             return query["token"][0], False

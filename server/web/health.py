@@ -46,7 +46,7 @@ async def _ask_postgres(database: Database) -> bool:
 async def _ask_redis(redis: Redis) -> bool:
     try:
         async with asyncio.timeout(PATIENCE_S):
-            await redis.ping()  # type: ignore[misc]
+            await redis.ping()
     except Exception:
         return False
     return True

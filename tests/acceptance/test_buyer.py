@@ -96,15 +96,20 @@ def test_refusals_say_why(demo: Demo, viewer: Person) -> None:
     is_problem(viewer.post(path, {"quantity": 1}, key="b"), 409, "limit-reached")
     out = is_problem(demo.guest("Late").post(path, {"quantity": 1}, key="a"), 409, "out-of-stock")
     assert out["left"] == 0
-    for body in ({"quantity": 0}, {"quantity": -5}, {"quantity": 1.5}, {}, {"quantity": 10**30}, {"price": 1}):
+    for body in (
+        {"quantity": 0},
+        {"quantity": -5},
+        {"quantity": 1.5},
+        {},
+        {"quantity": 10**30},
+        {"price": 1},
+    ):
         is_problem(viewer.post(path, body, key=uuid.uuid4().hex), 422)
     is_problem(demo.nobody.post(path, {"quantity": 1}, key="x"), 401)
     is_problem(viewer.post(demo.holds_path(str(uuid.uuid4())), {"quantity": 1}, key="x"), 404)
     waiting = demo.new_sale(open=False)
     is_problem(viewer.post(demo.holds_path(waiting["sale_id"]), {"quantity": 1}, key="x"), 425, "not-open")
-    closed = demo.staff("operator").post(
-        f"/api/rooms/{demo.room}/flash-sales/{sale['sale_id']}/close"
-    )
+    closed = demo.staff("operator").post(f"/api/rooms/{demo.room}/flash-sales/{sale['sale_id']}/close")
     assert closed.status_code == 200
     is_problem(demo.guest("Later").post(path, {"quantity": 1}, key="x"), 410, "ended")
 
@@ -114,9 +119,7 @@ def test_an_unpaid_order_expires_and_its_unit_goes_to_the_next(demo: Demo, viewe
     path = demo.holds_path(sale["sale_id"])
     held = viewer.post(path, {"quantity": 1}, key="k").json()
     started = viewer.post(f"/api/orders/{held['order_id']}/payments", {"provider": "sandbox"}).json()
-    eventually(
-        "expired", lambda: viewer.get(f"/api/orders/{held['order_id']}").json()["status"] == "expired"
-    )
+    eventually("expired", lambda: viewer.get(f"/api/orders/{held['order_id']}").json()["status"] == "expired")
     following = demo.guest("Next")
     eventually("the unit is free", lambda: following.post(path, {"quantity": 1}, key="k").status_code == 201)
     assert demo.nobody.post(f"/sandbox/payments/{started['payment_id']}/approve").status_code == 202

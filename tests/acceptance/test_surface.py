@@ -39,7 +39,8 @@ def test_health_metrics_and_the_description_answer(demo: Demo) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/login", "/live/{room}", "/control/{room}", "/store/{store}", "/hq", "/hq/members", "/hq/screen"]
+    "path",
+    ["/", "/login", "/live/{room}", "/control/{room}", "/store/{store}", "/hq", "/hq/members", "/hq/screen"],
 )
 def test_pages_are_whole_and_guarded(demo: Demo, path: str) -> None:
     path = path.format(room=demo.room, store=demo.keys["store_id"])
@@ -69,7 +70,9 @@ def test_every_error_is_a_problem(demo: Demo) -> None:
 def test_a_cookie_from_another_site_changes_nothing(demo: Demo) -> None:
     account = demo.keys["accounts"]["owner"]
     browser = httpx.Client(base_url=demo.base_url)
-    signed_in = browser.post("/api/session", json={"login": account["login"], "password": account["password"]})
+    signed_in = browser.post(
+        "/api/session", json={"login": account["login"], "password": account["password"]}
+    )
     assert signed_in.status_code in {200, 201}, signed_in.text
     assert "httponly" in signed_in.headers["set-cookie"].lower()
     assert browser.get("/api/session").status_code == 200

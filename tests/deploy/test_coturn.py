@@ -27,7 +27,9 @@ def turn_port(tmp_path: Path) -> Iterator[int]:
     options = ["-c", str(ROOT / "deploy/turnserver.conf"), f"--static-auth-secret={SECRET}"]
     here = ["-L", "127.0.0.1", "-E", "127.0.0.1", f"--listening-port={port}", f"--pidfile={tmp_path}/pid"]
     log = (tmp_path / "log").open("wb")
-    server = subprocess.Popen([TURNSERVER, *options, *here, f"--userdb={tmp_path}/db"], stdout=log, stderr=log)
+    server = subprocess.Popen(
+        [TURNSERVER, *options, *here, f"--userdb={tmp_path}/db"], stdout=log, stderr=log
+    )
     try:
         eventually("coturn answers", lambda: _answers(port))
         yield port

@@ -16,7 +16,8 @@ import pytest
 import redis
 
 from server.run.embedded import EmbeddedServers
-from tests.run.showfloor_process import ShowfloorProcess, until
+from server.run.processes import HAS_PARENT_DEATH_SIGNAL
+from tests.run.showfloor_process import ShowfloorProcess, is_alive, until
 
 Start = Callable[..., ShowfloorProcess]
 
@@ -116,6 +117,18 @@ def test_two_systems_live_side_by_side_and_sigterm_ends_each_in_time(
     assert system.status_of("/health/ready") == 200
 
 
+@pytest.mark.skipif(not HAS_PARENT_DEATH_SIGNAL, reason="only there are roles forked from a nursery")
+def test_killed_nursery_takes_its_roles_and_all_come_back(system: ShowfloorProcess) -> None:
+    before = system.pids()
+    nursery = subprocess.run(["ps", "-o", "ppid=", "-p", str(before["web"])], capture_output=True, check=True)
+    os.kill(int(nursery.stdout), signal.SIGKILL)
+    roles = ("web", "media", "worker")
+    until(lambda: not any(is_alive(before[name]) for name in roles))
+    until(lambda: all(system.state().processes[name].state == "ready" for name in roles))
+    assert system.status_of("/health/ready") == 200
+    assert system.pids()["postgres"] == before["postgres"]
+
+
 async def test_killed_supervisor_leaves_no_orphan_and_its_folder_starts_again_with_what_it_held(
     start: Start,
 ) -> None:
@@ -128,16 +141,21 @@ async def test_killed_supervisor_leaves_no_orphan_and_its_folder_starts_again_wi
         client.set("kept", 42)
         client.execute_command("WAITAOF", 1, 0, 5000)
 
-    os.kill(first.process.pid, signal.SIGKILL)
+    first.process.kill()
     first.process.wait()
-    until(lambda: not first.left(), seconds=10)
+    again = start(data=first.data)
+    again.await_ready()
 
-    start(data=first.data).await_ready()
+    assert not any(is_alive(pid) for pid in first.children)
     connection = await asyncpg.connect(servers.database_url)
     assert await connection.fetchval("SELECT number FROM kept") == 42
     await connection.close()
     with redis.from_url(servers.redis_url) as client:
         assert client.get("kept") == b"42"
+
+    again.process.kill()
+    again.process.wait()
+    until(lambda: not again.left(), seconds=10)
 
 
 def test_ctrl_c_before_it_is_ready_leaves_nothing(start: Start) -> None:
@@ -145,11 +163,3 @@ def test_ctrl_c_before_it_is_ready_leaves_nothing(start: Start) -> None:
     until(lambda: "postgres" in system.pids())
     assert system.stop(signal.SIGINT) <= 5
     assert not system.left()
-
-
-def test_start_right_after_a_kill_ends_what_is_left_first(start: Start) -> None:
-    killed = start()
-    until(lambda: "postgres" in killed.pids())
-    killed.process.kill()
-    killed.process.wait()
-    start(data=killed.data).await_ready()

@@ -58,7 +58,13 @@ class Shop:
                 )
             )
             session.add(
-                Sku(id=shop.sku_id, brand_id=shop.brand_id, product_id=shop.product_id, code="LJ", price_minor=9900)
+                Sku(
+                    id=shop.sku_id,
+                    brand_id=shop.brand_id,
+                    product_id=shop.product_id,
+                    code="LJ",
+                    price_minor=9900,
+                )
             )
             session.add(ShelfItem(room_id=shop.room_id, product_id=shop.product_id, position=0))
             await session.flush()
@@ -70,7 +76,9 @@ class Shop:
     async def member(self, name: str = "Wang", *, brought_by_guide: bool = False) -> Principal:
         return (await self.members(1, name, brought_by_guide=brought_by_guide))[0]
 
-    async def members(self, count: int, name: str = "Wang", *, brought_by_guide: bool = False) -> list[Principal]:
+    async def members(
+        self, count: int, name: str = "Wang", *, brought_by_guide: bool = False
+    ) -> list[Principal]:
         rows = [Member(brand_id=self.brand_id, name=f"{name} {i}") for i in range(count)]
         async with self.database.transaction() as session:
             session.add_all(rows)
@@ -92,7 +100,13 @@ class Shop:
         ]
 
     async def sale(
-        self, units: int, *, limit: int = 1, hold_seconds: int = 300, price_minor: int = 2990, now: datetime | None = None
+        self,
+        units: int,
+        *,
+        limit: int = 1,
+        hold_seconds: int = 300,
+        price_minor: int = 2990,
+        now: datetime | None = None,
     ) -> UUID:
         """An open sale."""
         async with self.database.transaction() as session:

@@ -138,9 +138,7 @@ async def test_parallel_refunds_never_send_back_more_than_was_paid(shop, setting
     member = await shop.member(brought_by_guide=True)
     order = await read(shop, (await placed(shop, member)).order_id)
     await pay(shop, settings, order, member)
-    outcomes = await asyncio.gather(
-        *(refund(shop, order.id, 3300) for _ in range(6)), return_exceptions=True
-    )
+    outcomes = await asyncio.gather(*(refund(shop, order.id, 3300) for _ in range(6)), return_exceptions=True)
     assert sum(outcome is None for outcome in outcomes) == 3
     assert sum(isinstance(outcome, orders.NothingToRefund) for outcome in outcomes) == 3
     closed = await read(shop, order.id)
