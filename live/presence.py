@@ -50,7 +50,9 @@ class Presence:
         self._linger_s = linger_s
         self._rooms: dict[str, dict[str, _Member]] = {}
         self._counts: dict[str, tuple[bytes, int]] = {}
-        self._told: dict[str, int] = {}  # by `changes`; whoever else asks for a count takes no change away from it
+        self._told: dict[
+            str, int
+        ] = {}  # by `changes`; whoever else asks for a count takes no change away from it
         self._tasks: set[asyncio.Task[Any]] = set()
         self._renewing: asyncio.Task[None] | None = None
 

@@ -85,11 +85,15 @@ class Broker(Protocol):
         An `id` seen on its topic within the last ten minutes answers its first position and is not published again, so
         a caller that got no answer appends the same events again. Atomic for up to 200 events of one topic; when this
         raises, some topics may have taken theirs.
+
+        An acknowledged fact may still die with its server. So when another server answers than before, what this
+        process appended in the last seconds is appended again first: what survived is known by its id, what was lost
+        is numbered anew, in its order. After a gap a listener may therefore hear facts of these seconds again.
         """
 
     async def say(self, topic: str, lines: Sequence[bytes]) -> None:
-        """Publish talk: compact JSON objects, each with an `id` if it shall ever be taken back. The last KEPT_LINES are
-        kept. ValueError for a line that holds a newline."""
+        """Publish talk: compact JSON objects. The last KEPT_LINES of those with an `id` are kept and can be taken back;
+        others are heard and forgotten. ValueError for a line that holds a newline."""
 
     async def unsay(self, topic: str, line_id: str) -> None:
         """Newcomers are no longer shown the line. Those who saw it learn from a fact (`chat.deleted`)."""

@@ -11,6 +11,7 @@ from typing import Any
 from live.broker import KEPT_FACTS, KEPT_LINES, KEPT_MS, Listener, Missed
 from live.broker.deployment import deployment
 from live.broker.messages import encode_fact, numbered
+from live.broker.recent import RecentEvents
 from live.broker.scripts import load
 from live.broker.subscriber import Subscriber
 from live.events import Position, RoomEvent
@@ -36,6 +37,7 @@ class RedisBroker:
         self._deployment = deployment(url)
         self._kept_facts = kept_facts
         self._kept_ms = kept_ms
+        self._recent = RecentEvents()
         self._subscriber = Subscriber(self._deployment, self)
 
     async def append(self, events: Sequence[RoomEvent]) -> list[Position]:
@@ -56,11 +58,22 @@ class RedisBroker:
         positions: list[Position] = []
         for start in range(0, len(events), BATCH):
             batch = events[start : start + BATCH]
-            keys = [_meta(topic), stream(topic), *(f"{{{topic}}}:i:{event.id}" for event in batch)]
-            limits = [self._kept_facts, self._kept_ms, REMEMBERED_MS, META_MS]
-            answer = await self._deployment.run(APPEND, keys, [*limits, *map(encode_fact, batch)])
-            positions.extend(Position.parse(text.decode()) for text in answer)
+            now = asyncio.get_running_loop().time()
+            recent = self._recent.of(topic, now)
+            taken = await self._append_batch(topic, batch, begin=not recent)
+            if not taken:  # another server answers: what was appended lately may have died with the last one
+                for again in range(0, len(recent), BATCH):
+                    await self._append_batch(topic, recent[again : again + BATCH], begin=True)
+                taken = await self._append_batch(topic, batch, begin=True)
+            self._recent.add(topic, batch, now)
+            positions.extend(taken)
         return positions
+
+    async def _append_batch(self, topic: str, events: Sequence[RoomEvent], *, begin: bool) -> list[Position]:
+        keys = [_meta(topic), stream(topic), *(f"{{{topic}}}:i:{event.id}" for event in events)]
+        limits = [self._kept_facts, self._kept_ms, REMEMBERED_MS, META_MS, int(begin)]
+        answer: list[bytes] = await self._deployment.run(APPEND, keys, [*limits, *map(encode_fact, events)])
+        return [Position.parse(text.decode()) for text in answer]
 
     async def say(self, topic: str, lines: Sequence[bytes]) -> None:
         if any(b"\n" in line for line in lines):

@@ -72,6 +72,7 @@ const fallbackSlugs: Record<number, string> = {
 
 /** One JSON call; throws ApiProblem, with slug `offline` when the server couldn't be reached. */
 export async function api<T>(path: string, call: Call = {}): Promise<T> {
+  const sent = Date.now()
   let response: Response
   try {
     response = await fetch(address(path, call.query), {
@@ -86,7 +87,7 @@ export async function api<T>(path: string, call: Call = {}): Promise<T> {
     throw new ApiProblem('offline', 0)
   }
   const date = response.headers.get('Date')
-  if (date) learnServerTime(date)
+  if (date) learnServerTime(date, sent)
   if (!response.ok) throw await problemOf(response)
   if (response.status === 204) return undefined as T
   const text = await response.text()

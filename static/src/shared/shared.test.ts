@@ -3,7 +3,7 @@ import en from './i18n/en.json'
 import zh from './i18n/zh-CN.json'
 import { createMessages, pickLanguage, say, setLanguage } from './i18n'
 import { crowd, money, parseMoney, shortMoney } from './money'
-import { ago, clock, countdown } from './time'
+import { ago, clock, countdown, learnServerTime, serverNow } from './time'
 
 const pageTexts = import.meta.glob<{ default: object }>('../pages/*/i18n/*.json', { eager: true })
 
@@ -36,6 +36,16 @@ describe('time', () => {
     expect(countdown('2030-01-01T00:00:41Z', Date.parse('2030-01-01T00:00:00Z'))).toBe('00:41')
     expect(countdown('2030-01-01T00:00:00Z', Date.parse('2030-01-01T00:00:09Z'))).toBe('00:00')
     expect(clock(3_723)).toBe('1:02:03')
+  })
+
+  test('a slow answer does not move the clock, a wrong phone does', () => {
+    const now = Date.now()
+    learnServerTime(new Date(now - 2_000).toUTCString(), now - 4_000)
+    expect(Math.abs(serverNow() - Date.now())).toBeLessThan(50)
+    learnServerTime(new Date(now + 90_000).toUTCString(), now)
+    expect(Math.abs(serverNow() - Date.now() - 90_000)).toBeLessThan(2_000)
+    learnServerTime(new Date(now).toUTCString(), now)
+    expect(Math.abs(serverNow() - Date.now())).toBeLessThan(50)
   })
 
   test('is told in words of the page’s language', () => {

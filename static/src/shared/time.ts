@@ -3,11 +3,16 @@ import { language, say } from './i18n'
 
 let offset = 0
 
-/** Called with every answer's Date header or a frame's time: countdowns follow the server's clock, not the phone's. */
-export function learnServerTime(at: string | number | Date): void {
-  const server = new Date(at).getTime()
-  // The Date header has whole seconds: a drift under a second says nothing.
-  if (Number.isFinite(server) && Math.abs(server - serverNow()) > 1_500) offset = server - Date.now()
+/**
+ * Countdowns follow the server's clock, not the phone's. `date` is an answer's Date header (whole seconds), between
+ * `sent` and now on the phone's clock; a difference that this can't tell from none changes nothing.
+ */
+export function learnServerTime(date: string, sent: number): void {
+  const received = Date.now()
+  const server = new Date(date).getTime() + 500
+  const unsure = (received - sent) / 2 + 1_000
+  const difference = server - (sent + received) / 2
+  if (Number.isFinite(server) && Math.abs(difference - offset) > unsure) offset = Math.abs(difference) > unsure ? difference : 0
 }
 
 export function serverNow(): number {

@@ -48,6 +48,8 @@ export interface Page<T> { items: T[]; next: string | null }
 
 export interface Wallet { balance_minor: number; entries: { kind?: string; amount_minor: number; at: string }[] }
 export interface Invitation { code: string; url: string; qr_url: string; poster_url: string }
+/** Answer to a claim or an order. */
+export interface Placed { hold_id: string; order_id: string; pay_by: string; amount_minor: number }
 export interface Payment { payment_id: string; cashier_url: string }
 export interface SandboxPayment {
   payment_id: string

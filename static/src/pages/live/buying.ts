@@ -1,5 +1,5 @@
 import { ApiProblem, asMember, newKey, persist } from '@/shared/api'
-import type { Hold, Order, Page, Payment } from '@/shared/types'
+import type { Order, Page, Payment, Placed } from '@/shared/types'
 
 /** Keys of claims whose answer never came: the next tap is the same claim, not a second one. */
 const unanswered = new Map<string, string>()
@@ -17,15 +17,15 @@ async function once<T>(intention: string, act: (key: string) => Promise<T>): Pro
   }
 }
 
-export function claim(room: string, sale: string, lines: { sku_id: string; quantity: number }[], single: boolean): Promise<Hold> {
+export function claim(room: string, sale: string, lines: { sku_id: string; quantity: number }[], single: boolean): Promise<Placed> {
   const body = single ? { quantity: lines[0]!.quantity } : { lines }
   return once(`sale ${sale} ${JSON.stringify(body)}`, (key) =>
-    asMember<Hold>(`/api/rooms/${room}/flash-sales/${sale}/holds`, { body, key }),
+    asMember<Placed>(`/api/rooms/${room}/flash-sales/${sale}/holds`, { body, key }),
   )
 }
 
-export function buy(room: string, lines: { sku_id: string; quantity: number }[]): Promise<Hold> {
-  return once(`order ${JSON.stringify(lines)}`, (key) => asMember<Hold>(`/api/rooms/${room}/orders`, { body: { lines }, key }))
+export function buy(room: string, lines: { sku_id: string; quantity: number }[]): Promise<Placed> {
+  return once(`order ${JSON.stringify(lines)}`, (key) => asMember<Placed>(`/api/rooms/${room}/orders`, { body: { lines }, key }))
 }
 
 export function sendGift(room: string, gift_id: string, quantity: number): Promise<unknown> {

@@ -1,0 +1,73 @@
+"""The worker's look at a media node, over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from live.events import Position, room_topic
+from live.media.health import Health
+from live.media.node import Figures
+from server.rooms.media_node import MediaReport
+from server.rooms.media_watch import watch_media
+from tests.server.rooms.stage import settings_for
+
+
+class Node:
+    """Answers `GET /rooms` as the media role does."""
+
+    def __init__(self) -> None:
+        counts = dict.fromkeys(Figures.__struct_fields__, 0)
+        self.report = MediaReport(Figures(**{**counts, "draining": False}), {})
+        self.asked = asyncio.Event()
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[str]:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            body = msgspec.json.encode(self.report)
+            writer.write(
+                b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+            )
+            await writer.drain()
+            writer.close()
+            self.asked.set()
+
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            host, port = server.sockets[0].getsockname()
+            yield f"{host}:{port}"
+
+
+async def test_of_two_workers_one_tells_the_room_that_its_picture_plays(stage, broker, redis_url):
+    node, stop = Node(), asyncio.Event()
+    topic = room_topic(stage.room_id)
+    node.report = MediaReport(node.report.node, {str(stage.room_id): Health(state="playing", viewers=1)})
+    before = await broker.tail(topic)
+    async with node.serving() as address:
+        settings = settings_for(stage.database, redis_url, media_http=address)
+        workers = [asyncio.create_task(watch_media(settings, stage.database, broker, stop)) for _ in range(2)]
+        for _ in range(2):
+            node.asked.clear()
+            await asyncio.wait_for(node.asked.wait(), 5)
+        stop.set()
+        await asyncio.gather(*workers)
+    facts = (await broker.since(topic, Position(before.epoch, 0))).events
+    assert [(fact.kind, msgspec.json.decode(fact.data)) for fact in facts] == [
+        ("media.state", {"state": "playing"})
+    ]
+
+
+async def test_a_worker_that_ends_leaves_the_watch_to_the_next(stage, broker, redis_url):
+    node = Node()
+    async with node.serving() as address:
+        settings = settings_for(stage.database, redis_url, media_http=address)
+        for _ in range(2):
+            stop = asyncio.Event()
+            node.asked.clear()
+            worker = asyncio.create_task(watch_media(settings, stage.database, broker, stop))
+            await asyncio.wait_for(node.asked.wait(), 5)
+            stop.set()
+            await worker
