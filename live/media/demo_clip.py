@@ -20,6 +20,7 @@ Colour = tuple[int, int, int]
 Planes = tuple[Image.Image, Image.Image, Image.Image]
 
 _STAGE = (140, 330, 580, 890)  # the part that the object turns in: left, top, right, bottom
+_MARGIN = 100  # a phone taller than 9:16 shows less of the sides
 _LABEL = Path(__file__).with_name("demo_label.png")
 
 
@@ -59,7 +60,7 @@ class _Painter:
         """Y, Cb and Cr, as wide as the rows of the frame that they go into."""
         luma, blue, red = self._background(turn, widths)
         self._place_object(turn, (luma, blue, red))
-        luma.paste(220, (48, 120), self._label)
+        luma.paste(220, (_MARGIN, 236), self._label)
         self._place_clock(turn, luma)
         return luma, blue, red
 
@@ -95,11 +96,11 @@ class _Painter:
         draw.ellipse((8, 8, 232, 232), outline=200, width=6)
         angle = 2 * math.pi * turn - math.pi / 2
         draw.line((120, 120, 120 + 88 * math.cos(angle), 120 + 88 * math.sin(angle)), fill=255, width=8)
-        luma.paste(235, (WIDTH - 48 - size, 96), dial.reduce(2))
+        luma.paste(235, (WIDTH - _MARGIN - size, 212), dial.reduce(2))
         text = Image.new("L", (112, 44))
         seconds = int(turn * SECONDS)
         ImageDraw.Draw(text).text((56, 22), f"00:{seconds:02}", font=self._digits, fill=230, anchor="mm")
-        luma.paste(235, (WIDTH - 48 - 116, 224), text)
+        luma.paste(235, (WIDTH - _MARGIN - 116, 340), text)
 
 
 def _wide(column: list[float], width: int) -> Image.Image:

@@ -18,7 +18,7 @@ from server.kit.facts import record
 from server.kit.idempotency import KeyReused
 from server.kit.ids import readable_code, uuid7
 from server.kit.paging import PAGE, Page, before, page
-from server.kit.principal import Principal, Role
+from server.kit.principal import RUNS_ROOMS, Principal, Role
 from server.kit.problems import Conflict, Forbidden, Invalid, NotFound, Problem
 from server.kit.settings import Settings
 from server.orders import rules, views
@@ -586,7 +586,10 @@ async def listing(
     cursor: str | None,
 ) -> Page[OrderView]:
     """A member's own orders; staff's in scope; newest first."""
-    if viewer.kind == "staff" and not (viewer.is_headquarters or viewer.role is Role.MANAGER):
+    runs_the_room = viewer.role in RUNS_ROOMS and room_id is not None
+    if viewer.kind == "staff" and not (
+        viewer.is_headquarters or viewer.role is Role.MANAGER or runs_the_room
+    ):
         raise Forbidden
     conditions = {
         "o.member_id = :viewer": viewer.kind == "member",
@@ -614,6 +617,9 @@ async def listing(
         },
         staff=viewer.kind == "staff",
     )
+    if viewer.role is Role.HOST:
+        for view in found:
+            view.hide_contact()
     return page(found, lambda view: view, lambda view: view.order_id)
 
 

@@ -65,6 +65,12 @@ class OrderView(msgspec.Struct, omit_defaults=False):
     pick_up_code: str | None
     member: BuyerView | None
 
+    def hide_contact(self) -> None:
+        """For a host, who needs to know what was sold and not where it goes."""
+        self.delivery = {"method": self.delivery["method"]} if self.delivery else None
+        if self.member:
+            self.member.phone = None
+
 
 _VIEW = """
     SELECT o.id AS order_id, o.number, o.status, o.fulfilment, o.amount_minor, o.paid_minor, o.refunded_minor,

@@ -107,6 +107,21 @@ class PublicRoom(RoomInfo, kw_only=True):
     sales: list[SaleCard]
 
 
+class OnAir(msgspec.Struct):
+    """A public room that is on, as the front page lists it."""
+
+    id: UUID
+    title: str
+    state: str
+    demo: bool
+    host: Named | None
+    brand: Named
+
+
+class OnAirList(msgspec.Struct):
+    items: list[OnAir]
+
+
 class ShelfView(msgspec.Struct):
     shelf: list[Card]
 
@@ -225,6 +240,17 @@ async def change(
     return await _staff_room(session, presence, room)
 
 
+@get("/api/rooms/public", tags=["rooms"])
+async def list_on_air(session: AsyncSession) -> OnAirList:
+    """Public rooms that are on now, the latest to start first; at most 20."""
+    return OnAirList(
+        [
+            OnAir(room.id, room.title, room.state, room.demo, Named(host) if host else None, Named(brand))
+            for room, host, brand in await service.on_air(session)
+        ]
+    )
+
+
 @get(f"{_ROOM}/public", tags=["rooms"])
 async def show_public(
     request: Request[Any, Any, Any],
@@ -332,6 +358,7 @@ ROUTES = [
     create,
     show,
     change,
+    list_on_air,
     show_public,
     direct,
     put_on_shelf,

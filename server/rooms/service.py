@@ -16,6 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from live import room as live_room
 from live.room import Command, PhaseChanged, PinChanged, RoomState
 from server.accounts.models import Account
+from server.brands.models import Brand
 from server.attribution import service as attribution
 from server.flash_sales import service as flash_sales
 from server.kit.facts import Fact, record
@@ -316,6 +317,20 @@ async def listing(
         query = query.where(Room.store_id == store_id)
     if last := before(cursor):
         query = query.where(col(Room.id) < last)
+    rows: Any = await session.exec(query)
+    return [tuple(row) for row in rows.all()]
+
+
+async def on_air(session: AsyncSession, most: int = 20) -> Sequence[tuple[Room, str | None, str]]:
+    """(room, host's name, brand's name) of public rooms that are live or paused, the latest to start first."""
+    query = (
+        select(Room, col(Account.name), col(Brand.name))
+        .join(Brand, col(Brand.id) == col(Room.brand_id))
+        .join(Account, col(Account.id) == col(Room.host_id), isouter=True)
+        .where(col(Room.state).in_(("live", "paused")), Room.audience == Audience.PUBLIC.value)
+        .order_by(col(Room.started_at).desc())
+        .limit(most)
+    )
     rows: Any = await session.exec(query)
     return [tuple(row) for row in rows.all()]
 

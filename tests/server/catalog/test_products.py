@@ -146,10 +146,12 @@ async def test_a_variant_can_be_added(desk: Desk) -> None:
 
 
 async def test_products_are_found_by_title_and_code_and_come_in_pages(desk: Desk) -> None:
-    owner = await desk.staff(await desk.brand())
-    for number in range(52):
-        sku = {"price_minor": 100, "code": f"C-{number:03}"}
-        await _made(desk, owner, {"title": f"Tea {number} 100%", "skus": [sku]})
+    brand_id = await desk.brand()
+    owner = await desk.staff(brand_id)
+    async with desk.database.transaction() as session:
+        for number in range(52):
+            sku = service.SkuDraft(price_minor=100, code=f"C-{number:03}")
+            await service.create_product(session, brand_id, f"Tea {number} 100%", [sku])
 
     async def titles(query: str) -> tuple[list[str], str | None]:
         found = (await desk.ask("GET", f"/api/products?{query}", by=owner)).json()

@@ -1,1 +1,0 @@
-import{t as e}from"./page-DrbSyTA1.js";/* empty css                   */import{E as t,U as n,jt as r,n as i,v as a,x as o,yt as s}from"./vue-i18n-BeTiHr8t.js";e(t({__name:`App`,setup(e){let{t}=i();return(e,i)=>(n(),o(`main`,null,[a(`h1`,null,r(s(t)(`title`)),1)]))}}),{"zh-CN":{title:`门店`},en:{title:`Store`}});
