@@ -65,7 +65,7 @@ def node_modules() -> Path:
     static = ROOT / "static"
     installed, lock = static / "node_modules" / ".showfloor-lock", (static / "package-lock.json").read_bytes()
     if not installed.exists() or installed.read_bytes() != lock:
-        run("npm", "ci", "--no-audit", "--no-fund", "--prefer-offline", cwd=static)
+        run("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error", "--prefer-offline", cwd=static)
         installed.write_bytes(lock)
     return static
 

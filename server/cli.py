@@ -57,6 +57,10 @@ def _parser() -> argparse.ArgumentParser:
     for role in (web, media):
         role.add_argument("--listen-fd", type=int, help=argparse.SUPPRESS)
 
+    nursery = commands.add_parser("nursery")  # not for people
+    nursery.set_defaults(act=_nursery)
+    nursery.add_argument("fd", type=int)
+
     _add_data(_command(commands, "migrate", _migrate, "bring the database's schema to this version"))
     verify = _command(commands, "verify", _verify, "recompute every invariant from the truth")
     _add_data(verify)
@@ -172,6 +176,14 @@ def _prepare(chosen: argparse.Namespace) -> None:
     said = msgspec.json.encode(asyncio.run(prepare(_settings("prepare"))))
     with open(sys.stdout.fileno() if chosen.ready_fd is None else chosen.ready_fd, "wb") as out:
         out.write(said)
+
+
+def _nursery(chosen: argparse.Namespace) -> None:
+    import socket
+
+    from server.run.nursery import serve
+
+    serve(socket.socket(fileno=chosen.fd), main)
 
 
 def _verify(chosen: argparse.Namespace) -> int:

@@ -33,7 +33,7 @@ UNREACHABLE = (
 """What passes when the server comes back or another takes over. BusyLoadingError is a ConnectionError."""
 
 CONNECT_S = 1.5
-ANSWER_S = 5.0
+ANSWER_S = 2.5
 CONNECTIONS = 32
 
 

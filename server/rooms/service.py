@@ -16,8 +16,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from live import room as live_room
 from live.room import Command, PhaseChanged, PinChanged, RoomState
 from server.accounts.models import Account
-from server.brands.models import Brand
 from server.attribution import service as attribution
+from server.brands.models import Brand
 from server.flash_sales import service as flash_sales
 from server.kit.facts import Fact, record
 from server.kit.ids import uuid7

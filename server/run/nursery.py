@@ -4,7 +4,7 @@ Four roles that import the same 3 seconds of CPU each are slow on two cores; for
 is, one that died is back in a tenth of a second, and they share the memory of their code. Linux only: macOS's system
 libraries don't survive a fork, and there each role is an interpreter of its own.
 
-`python -m server.run.nursery FD` is single-threaded and opens nothing. On FD, a SOCK_SEQPACKET socket, it takes one
+`showfloor nursery FD` is single-threaded and opens nothing. On FD, a SOCK_SEQPACKET socket, it takes one
 JSON message for each process to start, with the descriptor on which that one will say that it is ready, and tells of
 each start and end. The death of the supervisor ends the nursery, and that ends its roles (`server.run.processes`).
 """
@@ -20,12 +20,15 @@ import socket
 import subprocess
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import NoReturn
 
 import msgspec
+from setproctitle import setproctitle
 
 from server.run.processes import die_with_parent, spawn_options
+from server.run.starting import CLI
 
 PRELOADED = (
     "server.app",
@@ -97,7 +100,7 @@ class Nursery:
         self._line.setblocking(False)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "server.run.nursery", str(theirs.fileno())],
+                [*CLI, "nursery", str(theirs.fileno())],
                 pass_fds=(*self._pass_fds, theirs.fileno()),
                 **spawn_options(signal.SIGKILL),
             )
@@ -150,8 +153,8 @@ class Nursery:
             self._starting.set_exception(ConnectionResetError("the nursery ended"))
 
 
-def serve(line: socket.socket) -> None:
-    """Until the other end is closed."""
+def serve(line: socket.socket, become: Callable[[list[str]], int]) -> None:
+    """Until the other end is closed. `become` is what a forked process does with its arguments."""
 
     def reap(*_: object) -> None:
         with suppress(ChildProcessError):
@@ -173,14 +176,14 @@ def serve(line: socket.socket) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # an end is told after its start
         pid = os.fork()
         if pid == 0:
-            _be(order, descriptors[0], line)
+            _live(order, descriptors[0], line, become)
         os.close(descriptors[0])
         line.send(msgspec.json.encode(Started(pid)))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
 
 
-def _be(order: Order, ready_fd: int, line: socket.socket) -> None:
-    """In the child: become the role, and never return."""
+def _live(order: Order, ready_fd: int, line: socket.socket, become: Callable[[list[str]], int]) -> NoReturn:
+    """The child's whole life."""
     code = 1
     try:
         die_with_parent(signal.SIGTERM)
@@ -190,7 +193,8 @@ def _be(order: Order, ready_fd: int, line: socket.socket) -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
         os.environ.clear()
         os.environ.update(order.environment)
-        code = _run([*order.arguments, "--ready-fd", str(ready_fd)])
+        setproctitle(f"showfloor {' '.join(order.arguments)}")
+        code = become([*order.arguments, "--ready-fd", str(ready_fd)])
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 1
     except BaseException:
@@ -199,16 +203,3 @@ def _be(order: Order, ready_fd: int, line: socket.socket) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
-
-
-def _run(arguments: list[str]) -> int:
-    from setproctitle import setproctitle
-
-    from server.cli import main
-
-    setproctitle(f"showfloor {' '.join(arguments)}")
-    return main(arguments)
-
-
-if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))

@@ -24,6 +24,5 @@ declare module 'vue' {
     ElPopover: typeof import('element-plus/es')['ElPopover']
     ElSelect: typeof import('element-plus/es')['ElSelect']
     VanPopup: typeof import('vant/es')['Popup']
-    VanStepper: typeof import('vant/es')['Stepper']
   }
 }

@@ -147,13 +147,21 @@ def run_cli(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def running_demo(data: Path, *options: str) -> Iterator[Demo]:
+def running_demo(
+    data: Path, *options: str, port: int | None = None, environment: dict[str, str] | None = None
+) -> Iterator[Demo]:
     """Start `scripts/run --demo`, wait until it is ready, and stop it as a person would."""
-    port = free_port()
+    port = port or free_port()
     log = data.parent / f"{data.name}.log"
     command = [str(ROOT / "scripts" / "run"), "--demo", "--port", str(port), "--data", str(data), *options]
     with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(environment or {})},
+        )
     try:
 
         def ready() -> bool:

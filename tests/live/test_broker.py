@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 import redis.asyncio
+from structlog.testing import capture_logs
 
 from live.broker import BrokerUnavailable
 from live.broker.redis import RedisBroker
@@ -312,6 +315,24 @@ async def test_a_dead_server_is_unavailable_and_back_without_any_help(
     assert heard.gaps == []  # the log kept the first fact, so nothing was lost
     assert second.epoch > heard.all[0].position.epoch
     assert [fact.id for fact in (await broker.since(TOPIC, heard.all[0].position)).events] == ["fact-2"]
+
+
+async def test_a_server_that_hangs_is_noticed_and_heard_again_when_it_wakes(
+    mortal: tuple[Any, RedisBroker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("live.broker.subscriber.QUIET_S", 0.1)
+    monkeypatch.setattr("live.broker.subscriber.ANSWER_S", 0.1)
+    server, broker = mortal
+    heard = Heard()
+    await broker.subscribe(TOPIC, heard)
+    with capture_logs() as logs:
+        os.kill(server.pid, signal.SIGSTOP)
+        async with asyncio.timeout(10):
+            while not any(entry["event"] == "subscription connection lost" for entry in logs):
+                await asyncio.sleep(0.01)
+        os.kill(server.pid, signal.SIGCONT)
+        await append_again(broker, [fact(TOPIC, 1)])
+        await heard.until(lambda: heard.ids == ["fact-1"])
 
 
 async def test_facts_lost_with_the_server_are_a_gap_and_their_numbers_are_not_used_again(

@@ -30,7 +30,7 @@ async def broker(redis_url: str) -> AsyncIterator[RedisBroker]:
 
 @pytest.fixture
 async def hub(broker: RedisBroker) -> AsyncIterator[Hub]:
-    hub = Hub(broker, limits=Limits(hello_within_s=0.3))
+    hub = Hub(broker)
     yield hub
     await hub.stop()
 
@@ -89,9 +89,12 @@ async def test_what_is_for_one_member_reaches_that_member_only(
     assert all('"topic":"me"' not in text for text in bob.texts)
 
 
-async def test_no_hello_within_its_time_closes_for_a_new_try(phone: Callable[..., Phone]) -> None:
-    closed = await phone().closed()
-    assert closed.code == CloseCode.HELLO_TIMEOUT
+async def test_no_hello_within_its_time_closes_for_a_new_try(
+    broker: RedisBroker, phone: Callable[..., Phone]
+) -> None:
+    hub = Hub(broker, limits=Limits(hello_within_s=0.1))
+    assert (await phone("ann", hub).closed()).code == CloseCode.HELLO_TIMEOUT
+    await hub.stop()
 
 
 async def test_anything_before_hello_is_named_and_closes(phone: Callable[..., Phone]) -> None:

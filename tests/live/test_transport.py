@@ -212,7 +212,7 @@ def test_clients_that_never_read_are_cut_and_nobody_waits_for_them(run: Run, red
                 worst, said = max(worst, time.monotonic() - at), said + 1
             assert said * len(line) < 1_000_000  # the kernel's buffers hide nobody for long
             assert len(home.hub.sessions) == 1
-            assert worst < 1.0
+            assert worst < 3.0
             for raw in stalled:
                 raw.close()
             await quick.close()

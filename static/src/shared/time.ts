@@ -7,7 +7,7 @@ let offset = 0
  * Countdowns follow the server's clock, not the phone's. `date` is an answer's Date header (whole seconds), between
  * `sent` and now on the phone's clock; a difference that this can't tell from none changes nothing.
  */
-export function learnServerTime(date: string, sent: number): void {
+export function learnServerTime(date: string, sent: number = Date.now()): void {
   const received = Date.now()
   const server = new Date(date).getTime() + 500
   const unsure = (received - sent) / 2 + 1_000

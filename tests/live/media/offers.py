@@ -10,8 +10,7 @@ a=ice-options:trickle
 a=fingerprint:sha-256 {_FINGERPRINT}
 a=setup:actpass"""
 
-BROWSER_OFFER = (
-    f"""v=0
+BROWSER_OFFER = f"""v=0
 o=- 5228595038118931041 2 IN IP4 127.0.0.1
 s=-
 t=0 0
@@ -89,7 +88,6 @@ a=ssrc-group:FID 3866558358 1145360271
 a=ssrc:3866558358 cname:LtXcXhPXJtp2xkML
 a=ssrc:1145360271 cname:LtXcXhPXJtp2xkML
 """.replace("\n", "\r\n")
-)
 
 PLAYER_OFFER = (
     BROWSER_OFFER.replace("a=sendonly", "a=recvonly")

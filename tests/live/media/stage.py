@@ -64,7 +64,13 @@ async def bearer(connection: ASGIConnection[Any, Any, Any, Any], room_id: str, s
 
 @contextlib.asynccontextmanager
 async def stage(data: Path, more: Callable[[], list[Any]] = list, **settings: Any) -> AsyncIterator[Stage]:
-    given = {"database_url": "", "redis_url": "", "data": data, "secret": "5f" * 16, "base_url": ""} | settings
+    given = {
+        "database_url": "",
+        "redis_url": "",
+        "data": data,
+        "secret": "5f" * 16,
+        "base_url": "",
+    } | settings
     media_app = create_media_app(Settings(**given))
     async with served(media_app) as media_http:
         gateway = MediaGateway(Settings(**given | {"media_http": media_http}))

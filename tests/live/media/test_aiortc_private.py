@@ -25,17 +25,25 @@ class Line:
         self.certificates = [Certificate.generateCertificate() for _ in range(2)]
         self.goodbyes: list[str] = []
         self.server = Dtls(
-            self.certificates[0], "server", lambda data: self.client.feed(data), lambda: self.goodbyes.append("server")
+            self.certificates[0],
+            "server",
+            lambda data: self.client.feed(data),
+            lambda: self.goodbyes.append("server"),
         )
         self.client = Dtls(
-            self.certificates[1], "client", lambda data: self.server.feed(data), lambda: self.goodbyes.append("client")
+            self.certificates[1],
+            "client",
+            lambda data: self.server.feed(data),
+            lambda: self.goodbyes.append("client"),
         )
 
     async def shake_hands(self, expected: list[Fingerprint] | None = None) -> None:
         server, client = (certificate.getFingerprints() for certificate in self.certificates)
         async with asyncio.timeout(5):
             await asyncio.gather(
-                self.server.handshake(expected or client[:1]), self.client.handshake(server), return_exceptions=False
+                self.server.handshake(expected or client[:1]),
+                self.client.handshake(server),
+                return_exceptions=False,
             )
 
     async def close(self) -> None:

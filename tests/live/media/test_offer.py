@@ -13,7 +13,9 @@ from tests.live.media.offers import BROWSER_OFFER, ENCODER_OFFER, PLAYER_OFFER
 
 CANDIDATES = [Candidate("192.0.2.1", 50000, 2130706431), Candidate("2001:db8::1", 50000, 2130706175)]
 TRANSPORT = answer.Transport(
-    Credentials("abcdef012345", "0" * 32, "EsAw"), CANDIDATES, [Fingerprint(algorithm="sha-256", value="AB:CD")]
+    Credentials("abcdef012345", "0" * 32, "EsAw"),
+    CANDIDATES,
+    [Fingerprint(algorithm="sha-256", value="AB:CD")],
 )
 
 
@@ -63,7 +65,9 @@ def test_host_is_answered_with_one_codec_feedback_and_a_bitrate_to_start_with():
     assert "a=setup:passive" in lines
     assert lines.count("a=recvonly") == 2
     assert lines.count(f"a=extmap:3 {twcc.EXTENSION}") == 2
-    assert {"a=rtcp-fb:108 transport-cc", "a=rtcp-fb:108 nack pli", "a=rtcp-fb:111 transport-cc"} <= set(lines)
+    assert {"a=rtcp-fb:108 transport-cc", "a=rtcp-fb:108 nack pli", "a=rtcp-fb:111 transport-cc"} <= set(
+        lines
+    )
     assert any("x-google-start-bitrate" in line and line.startswith("a=fmtp:108 ") for line in lines)
     assert "a=candidate:2 1 udp 2130706175 2001:db8::1 50000 typ host" in lines
     assert "goog-remb" not in "".join(lines)
@@ -90,7 +94,9 @@ def test_viewers_number_follows_the_hosts_codec_and_profile():
 
 
 def test_data_channels_are_declined_without_declining_the_rest():
-    with_data = BROWSER_OFFER + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:2\r\n"
+    with_data = (
+        BROWSER_OFFER + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:2\r\n"
+    )
     lines = answered(with_data, ingest.negotiate(offer.parse(with_data)))
     assert "m=application 0 UDP/DTLS/SCTP webrtc-datachannel" in lines
     assert "a=group:BUNDLE 0 1" in lines
@@ -182,7 +188,9 @@ def mutated(rng: random.Random, text: str) -> str:
 
 
 def test_fragment_with_candidates_alone_restarts_nothing():
-    assert fragment.remote_ufrag("a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\na=end-of-candidates\r\n") is None
+    assert (
+        fragment.remote_ufrag("a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\na=end-of-candidates\r\n") is None
+    )
 
 
 def test_fragment_names_the_peers_new_user():

@@ -9,7 +9,9 @@ from live.media.rtp import Packet
 PLAIN = Packet(96, True, 0xFFFE, 0xFFFFFF00, 0xCAFE, b"payload")
 
 
-def on_wire(first: int = 0x80, middle: bytes = b"", payload: bytes = b"payload", padding: bytes = b"") -> bytes:
+def on_wire(
+    first: int = 0x80, middle: bytes = b"", payload: bytes = b"payload", padding: bytes = b""
+) -> bytes:
     header = bytes((first, 0x80 | 96)) + PLAIN.sequence.to_bytes(2) + PLAIN.timestamp.to_bytes(4)
     return header + PLAIN.ssrc.to_bytes(4) + middle + payload + padding
 

@@ -118,13 +118,18 @@ def test_chunks_say_the_statuses_that_went_in(symbols):
     assert statuses(packed, len(symbols)) == (symbols, len(packed))
 
 
-@given(st.integers(0, 0xFFFF), st.lists(st.tuples(st.integers(0, 3), st.floats(0, 0.05)), min_size=1, max_size=80))
+@given(
+    st.integers(0, 0xFFFF),
+    st.lists(st.tuples(st.integers(0, 3), st.floats(0, 0.05)), min_size=1, max_size=80),
+)
 def test_what_arrived_in_order_is_reported_as_it_came(first, steps):
     arrivals, sequence, now, expected = Arrivals(), first, 5.0, {}
     for skipped, pause in steps:
         sequence, now = (sequence + 1 + skipped) & 0xFFFF, now + pause
         arrivals.heard(sequence, now)
         expected[sequence] = now
-    reported = {n: at for message in arrivals.feedback(1, 2) for n, at in read(message).items() if at is not None}
+    reported = {
+        n: at for message in arrivals.feedback(1, 2) for n, at in read(message).items() if at is not None
+    }
     assert reported.keys() == expected.keys()
     assert all(abs(reported[n] - at) < 0.0006 for n, at in expected.items())

@@ -33,7 +33,14 @@ def test_h264_keyframe_begins_with_parameter_sets_or_an_idr_slice(payload):
 
 @pytest.mark.parametrize(
     "payload",
-    [b"", b"\x67", bytes((SLICE, 1)), aggregated(SEI, SLICE), fragment(IDR, first=False), fragment(SLICE, first=True)],
+    [
+        b"",
+        b"\x67",
+        bytes((SLICE, 1)),
+        aggregated(SEI, SLICE),
+        fragment(IDR, first=False),
+        fragment(SLICE, first=True),
+    ],
 )
 def test_h264_other_packets_begin_no_keyframe(payload):
     assert not starts_keyframe("H264", payload)

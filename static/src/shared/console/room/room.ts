@@ -10,7 +10,6 @@ import {
   type Snapshot,
   type You,
 } from '@/shared/room-client'
-import { learnServerTime } from '@/shared/time'
 
 interface RoomNow {
   connection: ConnectionState
@@ -73,7 +72,6 @@ function takeSnapshot(now: RoomNow, snapshot: Snapshot): void {
 
 function followShow(client: RoomClient, now: RoomNow): void {
   client.onFact('room', 'room.state', ({ state, at }) => {
-    learnServerTime(at)
     if (!now.info) return
     now.info.state = state
     if (state === 'live') now.info.started_at ??= at
