@@ -31,7 +31,7 @@ from live.media import clip_format
 from live.media.aiortc_private import loopback_too
 from live.media.demo_clip import make_demo_clip
 
-__all__ = ["Clip", "PublishRefused", "make_demo_clip", "prepare", "publish_clip"]
+__all__ = ["Clip", "PublishRefused", "make_demo_clip", "prepare", "publish_clip", "published"]
 
 Ended = Literal["stopped", "replaced"]
 
@@ -108,7 +108,7 @@ async def publish_clip(
     async with httpx.AsyncClient(headers=headers, timeout=10, verify=verify) as client:
         while not stop.is_set():
             try:
-                async with _published(client, whip_url, clip) as session:
+                async with published(client, whip_url, clip, only_if_vacant=True) as session:
                     failures, taken_since = 0, None
                     await _first(stop.wait(), session.ended.wait())
                 if session.replaced:
@@ -124,23 +124,29 @@ async def publish_clip(
     return "stopped"
 
 
-class _Taken(Exception):
+class _Taken(PublishRefused):
     """Somebody publishes there."""
 
 
-class _Unready(Exception):
-    """The server asks to try again (429, 5xx), or the connection didn't come up."""
+class _Unready(PublishRefused):
+    """The server asks to try again (429, 5xx)."""
 
 
-class _Session:
+class WhipSession:
+    """`ended` is set when the connection is gone; `replaced` is known once the session was left."""
+
     def __init__(self) -> None:
         self.ended = asyncio.Event()
         self.replaced = False
 
 
 @asynccontextmanager
-async def _published(client: httpx.AsyncClient, whip_url: str, clip: Clip) -> AsyncIterator[_Session]:
-    session, location = _Session(), None
+async def published(
+    client: httpx.AsyncClient, whip_url: str, clip: Clip, *, only_if_vacant: bool = False
+) -> AsyncIterator[WhipSession]:
+    """One WHIP session that plays the clip, from its beginning, as long as the context lasts. Raises PublishRefused
+    and httpx.TransportError."""
+    session, location = WhipSession(), None
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
 
     @connection.on("connectionstatechange")
@@ -150,7 +156,7 @@ async def _published(client: httpx.AsyncClient, whip_url: str, clip: Clip) -> As
 
     try:
         offer = await _offer(connection, clip)
-        headers = {"Content-Type": "application/sdp", "If-None-Match": "*"}
+        headers = {"Content-Type": "application/sdp"} | ({"If-None-Match": "*"} if only_if_vacant else {})
         response = await client.post(whip_url, content=offer, headers=headers)
         _check(response)
         location = urljoin(whip_url, response.headers["Location"])
@@ -166,10 +172,12 @@ def _check(response: httpx.Response) -> None:
     if response.status_code == 201:
         return
     if response.status_code == 412:
-        raise _Taken
-    if response.status_code == 429 or response.status_code >= 500:
-        raise _Unready
-    raise PublishRefused(response.status_code, response.text[:200])
+        refusal: type[PublishRefused] = _Taken
+    elif response.status_code == 429 or response.status_code >= 500:
+        refusal = _Unready
+    else:
+        refusal = PublishRefused
+    raise refusal(response.status_code, response.text[:200])
 
 
 async def _delete(client: httpx.AsyncClient, location: str) -> bool:

@@ -14,7 +14,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFont
 
 from live.media.clip_format import SOUND_RATE, add_audio_stream, add_video_stream
 
-WIDTH, HEIGHT, FPS, SECONDS = 720, 1280, 30, 20
+WIDTH, HEIGHT, FPS = 720, 1280, 30
 
 Colour = tuple[int, int, int]
 Planes = tuple[Image.Image, Image.Image, Image.Image]
@@ -24,25 +24,25 @@ _MARGIN = 100  # a phone taller than 9:16 shows less of the sides
 _LABEL = Path(__file__).with_name("demo_label.png")
 
 
-def make_demo_clip(path: Path) -> None:
+def make_demo_clip(path: Path, seconds: int = 20) -> None:
     """Writes portrait H264 and Opus, about 1 Mbit/s, ready for `clip.publish_clip`. Takes a few seconds of CPU."""
     with av.open(str(path), "w", format="matroska") as container:
         video = add_video_stream(container, WIDTH, HEIGHT, FPS)
         audio = add_audio_stream(container)
-        for frame in _pictures():
+        for frame in _pictures(seconds):
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
-        for sound in _sounds():
+        for sound in _sounds(seconds):
             container.mux(audio.encode(sound))
         container.mux(audio.encode(None))
 
 
-def _pictures() -> Iterator[av.VideoFrame]:
-    painter = _Painter()
-    for number in range(FPS * SECONDS):
+def _pictures(seconds: int) -> Iterator[av.VideoFrame]:
+    painter, frames = _Painter(seconds), FPS * seconds
+    for number in range(frames):
         frame = av.VideoFrame(WIDTH, HEIGHT, "yuv420p")
         strides = [plane.line_size for plane in frame.planes]
-        for plane, image in zip(frame.planes, painter.planes(number / (FPS * SECONDS), strides), strict=True):
+        for plane, image in zip(frame.planes, painter.planes(number / frames, strides), strict=True):
             plane.update(image.tobytes())
         frame.pts, frame.time_base = number, Fraction(1, FPS)
         yield frame
@@ -51,7 +51,8 @@ def _pictures() -> Iterator[av.VideoFrame]:
 class _Painter:
     """`turn` runs from 0 to 1 over the film; everything that moves comes back to where it began."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: int) -> None:
+        self._seconds = seconds
         with Image.open(_LABEL) as label:
             self._label = label.getchannel("A")
         self._digits = ImageFont.load_default(34)
@@ -98,7 +99,7 @@ class _Painter:
         draw.line((120, 120, 120 + 88 * math.cos(angle), 120 + 88 * math.sin(angle)), fill=255, width=8)
         luma.paste(235, (WIDTH - _MARGIN - size, 212), dial.reduce(2))
         text = Image.new("L", (112, 44))
-        seconds = int(turn * SECONDS)
+        seconds = int(turn * self._seconds)
         ImageDraw.Draw(text).text((56, 22), f"00:{seconds:02}", font=self._digits, fill=230, anchor="mm")
         luma.paste(235, (WIDTH - _MARGIN - 116, 340), text)
 
@@ -175,8 +176,8 @@ def _paint(colour: Colour) -> tuple[int, int, int, int]:
     )
 
 
-def _sounds() -> Iterator[av.AudioFrame]:
-    samples, step = _tune(), SOUND_RATE // 50
+def _sounds(seconds: int) -> Iterator[av.AudioFrame]:
+    samples, step = _tune(seconds), SOUND_RATE // 50
     for start in range(0, len(samples), step):
         frame = av.AudioFrame(format="s16", layout="mono", samples=step)
         frame.planes[0].update(samples[start : start + step].tobytes())
@@ -184,13 +185,13 @@ def _sounds() -> Iterator[av.AudioFrame]:
         yield frame
 
 
-def _tune() -> array[int]:
+def _tune(seconds: int) -> array[int]:
     """A slow pentatonic figure; notes that ring past the end ring on at the beginning."""
-    total = SOUND_RATE * SECONDS
+    total = SOUND_RATE * seconds
     mix = array("h", bytes(2 * total))
     scale, figure = (261.63, 293.66, 329.63, 392.0, 440.0), (0, 2, 4, 2, 3, 1, 2, 4)
     notes: dict[float, list[int]] = {}
-    for beat in range(SECONDS * 2):
+    for beat in range(seconds * 2):
         pitch = scale[(figure[beat % 8] + beat // 8) % 5] * (0.5 if beat % 4 == 0 else 1)
         if pitch not in notes:
             notes[pitch] = _note(pitch)

@@ -139,7 +139,7 @@ def _section(media: aiortc_private.MediaDescription) -> Section:
     if media.port == 0 and not _ice(media)[0]:
         kind = None
     return Section(
-        mid=media.rtp.muxId,
+        mid=media.rtp.muxId or "",
         protocol=media.profile,
         media=media.kind,
         formats=" ".join(map(str, media.fmt)),

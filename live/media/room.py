@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
+from msgspec.structs import replace
+
 from live.media import rtp
 from live.media.fanout import FanOut, Receiver
 from live.media.health import Health, warning
@@ -189,25 +191,22 @@ class MediaRoom:
 
     def health(self) -> Health:
         losses = [viewer.loss for viewer in self.viewers]
-        base = Health(
+        watched = Health(
             state=self.state,
             viewers=len(self.viewers),
             viewer_loss=round(sum(losses) / len(losses), 4) if losses else None,
         )
-        ingest = self.ingest
-        rates = ingest.rates() if ingest else None
-        if ingest is None or rates is None:
-            return base
-        codecs, interval = ingest.plan.codecs, self.tracks["video"].keyframe_interval
-        return Health(
-            state=base.state,
-            viewers=base.viewers,
-            viewer_loss=base.viewer_loss,
+        if self.ingest is None:
+            return watched
+        codecs, rates = self.ingest.plan.codecs, self.ingest.rates()
+        trip, interval = self.ingest.round_trip, self.tracks["video"].keyframe_interval
+        return replace(
+            watched,
             codec=codecs["video"].name if "video" in codecs else None,
-            bitrate_kbps=rates.kbps,
-            fps=rates.fps,
-            loss=round(rates.loss, 4),
-            rtt_ms=round(ingest.round_trip * 1000, 1) if ingest.round_trip is not None else None,
-            keyframe_interval_s=round(interval, 2) if interval else None,
-            warning=warning(rates, video="video" in codecs, audio="audio" in codecs),
+            bitrate_kbps=rates and rates.kbps,
+            fps=rates and rates.fps,
+            loss=rates and round(rates.loss, 4),
+            rtt_ms=None if trip is None else round(trip * 1000, 1),
+            keyframe_interval_s=None if interval is None else round(interval, 2),
+            warning=rates and warning(rates, video="video" in codecs, audio="audio" in codecs),
         )

@@ -16,7 +16,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CON
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.accounts import rules, service
-from server.accounts.limits import Limiter, address_of, provide_limiter
+from server.kit.limits import Limiter, address_of, provide_limiter
 from server.accounts.models import Account
 from server.brands import service as brands
 from server.kit.clock import Clock

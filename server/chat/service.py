@@ -20,7 +20,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from live.broker import Broker, BrokerUnavailable
 from live.events import room_topic
-from server.accounts.limits import Limiter
+from server.kit.limits import Limiter
 from server.chat import rules
 from server.chat.facts import LinesSaid, SaidLine
 from server.kit.clock import Clock

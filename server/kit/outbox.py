@@ -85,13 +85,16 @@ class Relay:
                     if not await self._elected(leader):
                         await _wait(stop, 1.0)
                         continue
-                    while not stop.is_set():
-                        await leader.execute(text("SELECT 1"))
-                        await leader.commit()
-                        moved = await self.once()
-                        pause = IDLE_S
-                        if moved < BATCH:
-                            await _wait(stop, pause)
+                    try:
+                        while not stop.is_set():
+                            await leader.execute(text("SELECT 1"))  # the lock is as alive as its connection
+                            await leader.commit()
+                            moved = await self.once()
+                            pause = IDLE_S
+                            if moved < BATCH:
+                                await _wait(stop, pause)
+                    finally:
+                        await leader.invalidate()  # back in the pool, the connection would keep the lock
             except Exception:
                 log.exception("relay interrupted")
                 pause = min(pause * 2, 5.0)

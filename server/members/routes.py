@@ -13,7 +13,7 @@ from litestar.params import Parameter
 from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from server.accounts.limits import Limiter, address_of, provide_limiter
+from server.kit.limits import Limiter, address_of, provide_limiter
 from server.kit.clock import Clock
 from server.kit.database import Database
 from server.kit.paging import Page, page

@@ -15,6 +15,7 @@ from litestar import Litestar, Request, Response, delete, get, patch, post
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.handlers import BaseRouteHandler
+from litestar.params import FromPath, FromQuery
 
 from live.media.errors import MalformedOffer, MediaError, UnknownResource
 from live.media.health import Health
@@ -115,19 +116,23 @@ def _created(resource: Resource) -> Response[str]:
 
 
 @post("/whip/{room_id:str}")
-async def _publish(request: Request[Any, Any, Any], state: State, room_id: str) -> Response[str]:
+async def _publish(request: Request[Any, Any, Any], state: State, room_id: FromPath[str]) -> Response[str]:
     vacant = request.headers.get("If-None-Match") == "*"
     return _created(await _node(state).publish(room_id, await _text(request), only_if_vacant=vacant))
 
 
 @post("/whep/{room_id:str}")
-async def _play(request: Request[Any, Any, Any], state: State, room_id: str) -> Response[str]:
+async def _play(request: Request[Any, Any, Any], state: State, room_id: FromPath[str]) -> Response[str]:
     return _created(await _node(state).play(room_id, await _text(request)))
 
 
 @patch("/resource/{resource_id:str}")
 async def _trickle(
-    request: Request[Any, Any, Any], state: State, resource_id: str, room: str, protocol: Scope
+    request: Request[Any, Any, Any],
+    state: State,
+    resource_id: FromPath[str],
+    room: FromQuery[str],
+    protocol: FromQuery[Scope],
 ) -> Response[Any]:
     _check_owner(state, resource_id, room, protocol)
     body = await _text(request)
@@ -140,7 +145,9 @@ async def _trickle(
 
 
 @delete("/resource/{resource_id:str}", status_code=200)
-async def _close(state: State, resource_id: str, room: str, protocol: Scope) -> None:
+async def _close(
+    state: State, resource_id: FromPath[str], room: FromQuery[str], protocol: FromQuery[Scope]
+) -> None:
     _check_owner(state, resource_id, room, protocol)
     await _node(state).close(resource_id)
 

@@ -13,6 +13,7 @@ from litestar import Request, Response, delete, patch, post, route
 from litestar.connection import ASGIConnection
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from live.media.health import Health
 from live.media.node import Scope
@@ -99,7 +100,7 @@ def _scope_routes(scope: Scope, authorize: Authorize, gateway: MediaGateway) -> 
     endpoint, session = f"/{scope}/{{room_id:str}}", f"/{scope}/{{room_id:str}}/{{resource_id:str}}"
 
     @post(endpoint, name=f"{scope}:create", request_max_body_size=LARGEST_OFFER, tags=["media"])
-    async def create(request: Request[Any, Any, Any], room_id: str) -> Response[bytes]:
+    async def create(request: Request[Any, Any, Any], room_id: FromPath[str]) -> Response[bytes]:
         await authorize(request, room_id, scope)
         _expect(request, SDP)
         answer = await gateway.call(
@@ -118,7 +119,9 @@ def _scope_routes(scope: Scope, authorize: Authorize, gateway: MediaGateway) -> 
         return response
 
     @patch(session, name=f"{scope}:trickle", request_max_body_size=LARGEST_OFFER, tags=["media"])
-    async def trickle(request: Request[Any, Any, Any], room_id: str, resource_id: str) -> Response[bytes]:
+    async def trickle(
+        request: Request[Any, Any, Any], room_id: FromPath[str], resource_id: FromPath[str]
+    ) -> Response[bytes]:
         await authorize(request, room_id, scope)
         _expect(request, FRAGMENT)
         answer = await gateway.call(
@@ -131,19 +134,21 @@ def _scope_routes(scope: Scope, authorize: Authorize, gateway: MediaGateway) -> 
         return _passed_on(answer)
 
     @delete(session, name=f"{scope}:end", status_code=200, tags=["media"])
-    async def end(request: Request[Any, Any, Any], room_id: str, resource_id: str) -> Response[bytes]:
+    async def end(
+        request: Request[Any, Any, Any], room_id: FromPath[str], resource_id: FromPath[str]
+    ) -> Response[bytes]:
         await authorize(request, room_id, scope)
         path = f"/resource/{quote(resource_id, safe='')}"
         return _passed_on(await gateway.call("DELETE", path, params={"room": room_id, "protocol": scope}))
 
     @route(endpoint, http_method=[HttpMethod.OPTIONS], name=f"{scope}:options", include_in_schema=False)
-    async def options(room_id: str) -> Response[str]:
+    async def options(room_id: FromPath[str]) -> Response[str]:
         return _preflight("POST, OPTIONS", {"Accept-Post": SDP})
 
     @route(
         session, http_method=[HttpMethod.OPTIONS], name=f"{scope}:session-options", include_in_schema=False
     )
-    async def session_options(room_id: str, resource_id: str) -> Response[str]:
+    async def session_options(room_id: FromPath[str], resource_id: FromPath[str]) -> Response[str]:
         return _preflight("PATCH, DELETE, OPTIONS", {"Accept-Patch": FRAGMENT})
 
     # Litestar makes an OPTIONS handler of its own for a path whose first handler is another.

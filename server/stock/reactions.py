@@ -8,13 +8,12 @@ from server.catalog.facts import ProductCreated, SkusAdded
 from server.kit.facts import in_transaction
 from server.stock import service
 from server.stock.rules import Pool
+from server.stock.service import Taking
 
 
 @in_transaction(ProductCreated, SkusAdded)
 async def book_first_stock(session: AsyncSession, fact: ProductCreated | SkusAdded) -> None:
     """A product's first units stand in headquarters' pool."""
-    for sku in fact.skus:
-        if sku.stock:
-            await service.adjust(
-                session, fact.brand_id, sku.sku_id, Pool.HEADQUARTERS, fact.brand_id, sku.stock, fact.fact_id
-            )
+    await session.flush()  # the SKUs that the balances refer to
+    lines = [Taking(sku.sku_id, sku.stock) for sku in fact.skus if sku.stock]
+    await service.book_first(session, fact.brand_id, Pool.HEADQUARTERS, fact.brand_id, lines, fact.fact_id)

@@ -91,6 +91,37 @@ async def adjust(
         raise OutOfStock(left=left.scalar_one(), sku_id=str(sku_id)) from error
 
 
+_FIRST = text(
+    """
+    WITH balances AS (
+        INSERT INTO stock_balance (id, brand_id, sku_id, pool, pool_id, total, free, held, sold)
+        SELECT uuidv7(), :brand_id, f.sku_id, :pool, :pool_id, f.quantity, f.quantity, 0, 0
+        FROM unnest(CAST(:skus AS uuid[]), CAST(:quantities AS int[])) AS f(sku_id, quantity)
+        RETURNING id, total)
+    INSERT INTO stock_entry (balance_id, act, key, total, free, held, sold)
+    SELECT id, 'adjust', :key, total, total, 0, 0 FROM balances
+    """
+)
+
+
+async def book_first(
+    session: AsyncSession, brand_id: UUID, pool: Pool, pool_id: UUID, lines: Sequence[Taking], key: UUID
+) -> None:
+    """The first units of SKUs that this pool never had, all in one statement."""
+    if lines:
+        await session.execute(
+            _FIRST,
+            {
+                "brand_id": brand_id,
+                "pool": pool.value,
+                "pool_id": pool_id,
+                "skus": [line.sku_id for line in lines],
+                "quantities": [line.quantity for line in lines],
+                "key": key,
+            },
+        )
+
+
 async def move(
     session: AsyncSession,
     brand_id: UUID,

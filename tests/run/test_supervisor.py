@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -58,6 +59,15 @@ def test_what_dies_is_started_again(system: ShowfloorProcess, name: str) -> None
     system.kill_child(name)
     assert system.state().processes[name].restarts == 1
     until(lambda: system.status_of("/health/ready") == 200)
+
+
+def test_everything_adds_up_beside_the_running_system(system: ShowfloorProcess) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "server.cli", "verify", "--json", "--data", str(system.data)],
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["ok"] is True
 
 
 def test_second_start_on_the_same_folder_says_who_has_it(system: ShowfloorProcess) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from server.accounts.limits import Limiter, address_of
+from server.kit.limits import Limiter, address_of
 from server.kit.problems import TooMany
 from server.kit.redis import Redis, connect
 from server.run.embedded import RunningServer

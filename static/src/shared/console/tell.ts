@@ -2,11 +2,15 @@ import { ElMessage } from 'element-plus'
 import 'element-plus/es/components/message/style/css'
 import { h } from 'vue'
 import { ApiProblem } from '../api'
-import { say } from '../i18n'
+import { knows, say } from '../i18n'
 import { goToLogin } from './session'
 
 /** Translated words for whatever was thrown. */
 export function wordsOf(reason: unknown): string {
+  // A room's refusal says in `reason` which of its rules it was.
+  if (reason instanceof ApiProblem && typeof reason.data.reason === 'string' && knows(`problem.${reason.data.reason}`)) {
+    return say(`problem.${reason.data.reason}`)
+  }
   return reason instanceof ApiProblem ? reason.words : say('problem.unknown')
 }
 
