@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ADDRESS",
         help="HTTPS for phones in the local network (at ADDRESS)",
     )
-    run.add_argument("--web-processes", type=int, default=int(_given("WEB_PROCESSES", "1")), metavar="N")
+    run.add_argument("--web-processes", type=int, default=_given("WEB_PROCESSES", "1"), metavar="N")
 
     web = _command(commands, "web", _web, "pages, API and WebSocket")
     web.add_argument("--tls", nargs=2, metavar=("CHAIN", "KEY"), help="serve HTTPS with these PEM files")
@@ -90,7 +90,7 @@ def _add_data(command: argparse.ArgumentParser) -> None:
 
 
 def _add_address(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--port", type=int, default=int(_given("PORT", "8000")), metavar="N")
+    command.add_argument("--port", type=int, default=_given("PORT", "8000"), metavar="N")
     command.add_argument(
         "--host", default=_given("HOST") or None, help="default 127.0.0.1; with --lan 0.0.0.0"
     )

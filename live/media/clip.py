@@ -105,7 +105,7 @@ async def publish_clip(
     clip = await asyncio.to_thread(Clip.load, path)
     headers = {"Authorization": f"Bearer {token}"}
     failures, taken_since = 0, None
-    async with httpx.AsyncClient(headers=headers, timeout=10, verify=verify) as client:
+    async with httpx.AsyncClient(headers=headers, timeout=10, verify=verify, trust_env=False) as client:
         while not stop.is_set():
             try:
                 async with published(client, whip_url, clip, only_if_vacant=True) as session:

@@ -128,10 +128,15 @@ class Ingest:
 
     def _deliver(self, kind: Kind, packet: rtp.Packet, now: float) -> None:
         self.heard_at = now
-        if kind == "video" and packet.payload and packet.timestamp != self._frame_timestamp:
+        if kind == "video" and packet.payload and self._is_new_frame(packet.timestamp):
             self._frame_timestamp = packet.timestamp
             self._frames += 1
         self._stage.forward(kind, packet, now)
+
+    def _is_new_frame(self, timestamp: int) -> bool:
+        """Not a late packet of one before."""
+        last = self._frame_timestamp
+        return last is None or 0 < (timestamp - last) & 0xFFFFFFFF < 1 << 31
 
     def _stream(self, kind: Kind, packet: rtp.Packet, now: float) -> Reception | None:
         """The stream that this packet belongs to; None for a second source, which a room can't mix in."""

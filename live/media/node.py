@@ -7,9 +7,10 @@ their status.
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -38,8 +39,10 @@ from live.media.udp import IDLE_AFTER, UdpMux
 
 Scope = Literal["whip", "whep"]
 
+log = logging.getLogger(__name__)
+
 MOST_SESSIONS = 4000
-_MOST_CONNECTING = 500
+_MOST_CONNECTING = 1500
 _REPLACED_KEPT = 256
 _CERTIFICATE_LASTS = 7 * 86400.0  # browsers compare fingerprints only; still, none serves for a month
 
@@ -111,6 +114,7 @@ class MediaNode:
         self._rooms: dict[str, MediaRoom] = {}
         self._hosts: dict[str, _Session] = {}
         self._sessions: dict[str, _Session] = {}
+        self._crowds: Counter[str] = Counter()  # sessions of each room
         self._replaced: OrderedDict[str, Resource] = OrderedDict()
         self._connecting = self._joins = self._failed = self._numbered = 0
         self._draining = False
@@ -163,7 +167,10 @@ class MediaNode:
             await asyncio.sleep(TICK)
             now = time.monotonic()
             for room in list(self._rooms.values()):
-                room.tick(now)
+                try:
+                    room.tick(now)
+                except Exception:  # one room's fault must not stop the others' clocks
+                    log.exception("a tick of room %s failed", room.room_id)
 
     # Signalling
 
@@ -251,6 +258,7 @@ class MediaNode:
         session = _Session(resource, room, peer, plan, self._numbered, etag)
         self._rooms[room.room_id] = room
         self._sessions[resource.id] = session
+        self._crowds[room.room_id] += 1
         self._connecting += 1
         session.task = asyncio.create_task(self._serve(session), name=f"media {scope}")
         return resource
@@ -305,14 +313,15 @@ class MediaNode:
             room.part(viewer)
 
     def _forget(self, session: _Session) -> None:
-        self._sessions.pop(session.resource.id, None)
+        room_id = session.resource.room_id
+        del self._sessions[session.resource.id]
+        self._crowds[room_id] -= 1
+        if not self._crowds[room_id]:
+            del self._crowds[room_id], self._rooms[room_id]
         if session.replaced:
             self._replaced[session.resource.id] = session.resource
             if len(self._replaced) > _REPLACED_KEPT:
                 self._replaced.popitem(last=False)
-        room = session.room
-        if not any(other.room is room for other in self._sessions.values()):
-            self._rooms.pop(room.room_id, None)
 
     async def _end(self, session: _Session) -> None:
         session.peer.gone.set()

@@ -8,7 +8,7 @@ from live.media.rtp import Packet, ahead
 
 _ASK_AGAIN_AFTER = 0.08  # seconds; a little over most round trips
 _MOST_ASKS = 8
-_LONGEST_GAP = 200  # packets; past it a keyframe is cheaper than repeats
+_MOST_MISSING = 200  # packets; past it a keyframe is cheaper than repeats
 
 
 class Reception:
@@ -54,7 +54,7 @@ class Reception:
     def _ask(self, gap: range, now: float) -> list[int]:
         if not self._repairs:
             return []
-        if len(gap) > _LONGEST_GAP:
+        if len(gap) + len(self._missing) > _MOST_MISSING:
             self._missing.clear()
             return []
         self._missing |= dict.fromkeys(gap, (1, now))

@@ -15,7 +15,7 @@ _TICKS_PER_SECOND = 4000  # 250 µs
 _REFERENCE_TICKS = 256  # 64 ms
 _MISSING, _SMALL, _LARGE = 0, 1, 2
 _LONGEST_RUN = 0x1FFF
-_MOST_PACKETS = 600  # in one feedback message, to stay within one datagram
+_MOST_PACKETS = 500  # in one feedback message, to stay within one datagram
 _LONGEST_GAP = 3000  # sequence numbers; beyond it the host has begun anew
 
 

@@ -6,7 +6,8 @@ Nobody else may speak to it: every request but the health check carries `X-Showf
 from __future__ import annotations
 
 import hmac
-from collections.abc import AsyncGenerator
+import socket
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,6 +22,7 @@ from live.media.errors import MalformedOffer, MediaError, UnknownResource
 from live.media.health import Health
 from live.media.node import Figures, MediaNode, Resource, Scope
 from live.media.offer import LARGEST_OFFER
+from live.media.room import MediaState
 from server.kit.logs import get_logger
 from server.kit.problems import EXCEPTION_HANDLERS, Forbidden, render
 from server.kit.settings import Settings, split_address
@@ -31,6 +33,13 @@ SDP, FRAGMENT = "application/sdp", "application/trickle-ice-sdpfrag"
 _OPEN = "open to anybody"
 
 log = get_logger("media")
+
+
+OnState = Callable[[str, MediaState], None]
+
+
+def _log_state(room_id: str, state: MediaState) -> None:
+    log.info("media state", room_id=room_id, state=state)
 
 
 class MediaReport(msgspec.Struct, frozen=True):
@@ -45,15 +54,11 @@ def internal_key(secret: str) -> str:
     return derive(secret, "media signalling").hex()
 
 
-def create_media_app(settings: Settings) -> Litestar:
-    """The engine starts and stops with the app. Raises OSError at start-up when its UDP port is taken."""
+def create_media_app(settings: Settings, on_state: OnState = _log_state) -> Litestar:
+    """The engine starts and stops with the app. Raises OSError at start-up when its UDP port is taken, or when an
+    announced name has no address. `on_state` must not block."""
     host, port = split_address(settings.media_udp)
-    node = MediaNode(
-        host=host,
-        port=port,
-        announced=announced_addresses(settings),
-        on_state=lambda room_id, state: log.info("media state", room_id=room_id, state=state),
-    )
+    node = MediaNode(host=host, port=port, announced=announced_addresses(settings), on_state=on_state)
 
     @asynccontextmanager
     async def engine(app: Litestar) -> AsyncGenerator[None, None]:
@@ -77,8 +82,13 @@ def create_media_app(settings: Settings) -> Litestar:
 
 
 def announced_addresses(settings: Settings) -> list[str]:
-    """SHOWFLOOR_MEDIA_PUBLIC may hold several addresses, with commas between."""
-    return [address.strip() for address in (settings.media_public or "").split(",") if address.strip()]
+    """SHOWFLOOR_MEDIA_PUBLIC may hold several addresses or names, with commas between. Raises OSError."""
+    given = [address.strip() for address in (settings.media_public or "").split(",")]
+    return [
+        str(socket.getaddrinfo(address, None, type=socket.SOCK_DGRAM)[0][4][0])
+        for address in given
+        if address
+    ]
 
 
 def _from_inside(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:

@@ -44,6 +44,15 @@ class Account:
     uid: int
     gid: int
 
+    @property
+    def name(self) -> str:
+        import pwd
+
+        try:
+            return pwd.getpwuid(self.uid).pw_name
+        except KeyError:
+            return str(self.uid)
+
 
 def default_data() -> Path:
     return ROOTS_FOLDER / "data" if os.geteuid() == 0 else Path("data")
@@ -68,7 +77,7 @@ class DataFolder:
         if self._lock is not None:
             return
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise FolderUnusable(
@@ -90,13 +99,17 @@ class DataFolder:
         """Make the folders, owned by whoever will run the servers. To be called with the lock held."""
         if os.geteuid() == 0:
             self.account = self._owner_of_cluster() or self._service_account()
-            self.root.chmod(0o711)
+            self._say(
+                f"as root: PostgreSQL and Valkey run as the user {self.account.name}, data in {self.root}"
+            )
             self._let_pass()
-        else:
-            self.root.chmod(0o700)
         self.logs.mkdir(mode=0o700, exist_ok=True)
         for folder in (self.valkey, self.sockets):
             self.own(folder)
+
+    def _say(self, line: str) -> None:
+        if line not in self.said:
+            self.said.append(line)
 
     def own(self, folder: Path) -> None:
         """Make `folder` closed to everybody but the servers' user. Raises FolderUnusable when it is another's."""
@@ -129,7 +142,7 @@ class DataFolder:
         copy = ROOTS_FOLDER / "programs" / f"{package}-{distribution(package).version}"
         if not copy.exists():
             self._copy(present, copy)
-            self.said.append(f"copied {package} to {copy}, since {SERVICE_USER} can't reach {installed}")
+            self._say(f"copied {package} to {copy}, since {SERVICE_USER} can't reach {installed}")
         return copy
 
     def _copy(self, folders: list[Path], target: Path) -> None:
@@ -187,11 +200,12 @@ class DataFolder:
                 f"PostgreSQL can't run as root, and a user for it could not be made ({complaint}). "
                 "Start as an ordinary user, or set SHOWFLOOR_DATABASE_URL and SHOWFLOOR_REDIS_URL."
             )
-        self.said.append(f"made the system user {name}, as PostgreSQL can't run as root")
+        self._say(f"made the system user {name}, as PostgreSQL can't run as root")
 
     def _let_pass(self) -> None:
-        for folder in _open_to_all_above(self.root):
-            self.said.append(f"let other users pass through {folder} (chmod o+x): the data lies below it")
+        for folder in _open_to_all_above(self.root / "postgres"):
+            if folder != self.root:
+                self._say(f"let other users pass through {folder} (chmod o+x): the data lies below it")
 
 
 def _anyone_may_run(folder: Path) -> bool:

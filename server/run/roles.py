@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -86,6 +87,9 @@ def run_until_stopped(
         working.cancel()
         with suppress(asyncio.CancelledError):
             await working
+        if stop.is_set():
+            logging.shutdown()
+            os._exit(0)  # a thread still encoding a clip would be waited for
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())

@@ -150,7 +150,12 @@ class Supervisor:
         """Start them and wait until each was ready once."""
         for child in children:
             self._start(child.keep())
-        await asyncio.gather(*(child.once_ready.wait() for child in children))
+        try:
+            async with asyncio.timeout(READY_WITHIN):
+                await asyncio.gather(*(child.once_ready.wait() for child in children))
+        except TimeoutError:
+            late = ", ".join(child.name for child in children if not child.once_ready.is_set())
+            raise StartFailed(f"not ready after {READY_WITHIN:.0f} s: {late}") from None
 
     async def _until_healthy(self) -> None:
         """From outside, as the acceptance of the whole: the pages answer that all is well."""

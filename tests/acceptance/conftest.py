@@ -6,8 +6,8 @@ from tests.acceptance.demo import Demo, running_demo
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory):
-    with running_demo(tmp_path_factory.mktemp("demo", numbered=True)) as demo:
+def demo():
+    with running_demo() as demo:
         yield demo
 
 

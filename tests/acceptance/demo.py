@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -148,10 +149,17 @@ def run_cli(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @contextmanager
 def running_demo(
-    data: Path, *options: str, port: int | None = None, environment: dict[str, str] | None = None
+    *options: str, port: int | None = None, environment: dict[str, str] | None = None
 ) -> Iterator[Demo]:
-    """Start `scripts/run --demo`, wait until it is ready, and stop it as a person would."""
-    port = port or free_port()
+    """Start `scripts/run --demo` in a folder of its own, wait until it is ready, and stop it as a person would.
+
+    The folder is not pytest's: every session of pytest shuts that one to other users, PostgreSQL's among them.
+    """
+    with tempfile.TemporaryDirectory(prefix="showfloor-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield from _running(Path(folder) / "data", options, port or free_port(), environment or {})
+
+
+def _running(data: Path, options: tuple[str, ...], port: int, environment: dict[str, str]) -> Iterator[Demo]:
     log = data.parent / f"{data.name}.log"
     command = [str(ROOT / "scripts" / "run"), "--demo", "--port", str(port), "--data", str(data), *options]
     with log.open("wb") as output:
@@ -160,7 +168,7 @@ def running_demo(
             cwd=ROOT,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, **environment},
         )
     try:
 

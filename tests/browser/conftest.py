@@ -40,7 +40,7 @@ def free_udp_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+def network() -> Iterator[Network]:
     port, media = free_port(), free_udp_port()
     tcp = TcpProxy(("127.0.0.1", port))
     udp = UdpProxy(("127.0.0.2", media), ("127.0.0.1", media))
@@ -50,9 +50,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
         "SHOWFLOOR_MEDIA_PUBLIC": "127.0.0.2",
     }
     try:
-        with running_demo(
-            tmp_path_factory.mktemp("browser") / "data", port=port, environment=environment
-        ) as demo:
+        with running_demo(port=port, environment=environment) as demo:
             yield Network(demo, f"http://127.0.0.1:{port}", tcp, udp)
     finally:
         tcp.close()

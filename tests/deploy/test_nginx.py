@@ -21,7 +21,7 @@ NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Demo, str]]:
     folder = tmp_path_factory.mktemp("nginx")
     port = free_port()
-    with running_demo(folder / "data") as demo:
+    with running_demo() as demo:
         text = (ROOT / "deploy/nginx.conf").read_text()
         assert "server web:8000;" in text
         text = text.replace("server web:8000;", f"server {demo.base_url.removeprefix('http://')};")

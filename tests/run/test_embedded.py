@@ -156,6 +156,16 @@ def test_socket_folder_that_another_user_made_is_refused(short_folder: Folder) -
         folder.prepare()
 
 
+def test_folder_that_was_there_keeps_its_rights(short_folder: Folder) -> None:
+    shared = short_folder()
+    shared.chmod(0o1777)
+    folder = DataFolder(shared)
+    folder.lock()
+    folder.prepare()
+    folder.unlock()
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o1777
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="as a user the folders above are one's own affair")
 def test_root_lets_others_pass_but_not_list_and_says_so(short_folder: Folder) -> None:
     closed = short_folder()

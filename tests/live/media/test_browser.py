@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 CHROMIUM = "/usr/bin/chromium"
 PAGE = Path(__file__).with_name("page.html").read_text()
-PATIENCE = 30.0  # seconds; a busy machine encodes 720p slowly
+PATIENCE = 60.0  # seconds; a busy machine encodes 720p slowly
 
 
 @get("/page", media_type=MediaType.HTML, sync_to_thread=False)

@@ -380,6 +380,22 @@ def test_health_tells_the_upload_in_figures(scene):
     assert health.keyframe_interval_s == pytest.approx(1, abs=0.05)
 
 
+def test_repeats_of_earlier_frames_do_not_raise_the_frame_rate(scene):
+    (host, peer), source = scene.host(), Host()
+    scene.room.take_over(host)
+    for _ in range(90):
+        earlier = source.packet(H264_DELTA)
+        peer.on_rtp(video(source, H264_KEY), scene.clock())
+        template = rtp.template(
+            earlier, sequence=earlier.sequence, timestamp=earlier.timestamp, ssrc=VIDEO_SSRC
+        )
+        peer.on_rtp(
+            rtp.retransmission(template, payload_type=110, sequence=1, ssrc=1145360271), scene.clock()
+        )
+        scene.after(1 / 30)
+    assert scene.room.health().fps == pytest.approx(30, abs=1)
+
+
 def test_junk_from_either_end_is_ignored(scene):
     (host, peer), viewer = scene.host(), scene.viewer()
     scene.room.take_over(host)

@@ -36,6 +36,25 @@ export function nameIn(value: unknown): string | null {
   return typeof name === 'string' ? name : null
 }
 
+const talkGapMs = 5 * 60_000
+
+/** What somebody said within a few minutes in one room is one entry, at the time of the last line. */
+export function gatherTalk(items: TimelineItem[]): TimelineItem[] {
+  const gathered: TimelineItem[] = []
+  for (const item of items) {
+    const last = gathered.at(-1)
+    const goesOn =
+      last?.kind === 'chat' &&
+      item.kind === 'chat' &&
+      last.room_id === item.room_id &&
+      new Date(last.at).getTime() - new Date(item.at).getTime() < talkGapMs
+    const lines = [...linesOf(item), ...(goesOn ? linesOf(last) : [])]
+    if (goesOn) gathered[gathered.length - 1] = { ...last, data: { lines: lines.map((text) => ({ text })) } }
+    else gathered.push(item)
+  }
+  return gathered
+}
+
 /** Items of one day together, newest day first; `day` is a local date. */
 export function byDay(items: TimelineItem[]): { day: string; items: TimelineItem[] }[] {
   const days: { day: string; items: TimelineItem[] }[] = []

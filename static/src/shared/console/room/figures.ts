@@ -1,13 +1,14 @@
 import { computed, ref, type Ref } from 'vue'
 import { api } from '@/shared/api'
 import { useTimer } from '@/shared/console/loading'
+import type { NameOf } from './ticker'
 import type { RoomClient } from '@/shared/room-client'
 import type { RoomFigures } from '@/shared/types'
 
 const readEveryMs = 10_000
 
 /** The room's figures: read again every ten seconds, moved on at once by each order in between. */
-export function useFigures(roomId: string, client: RoomClient, here: Ref<number>) {
+export function useFigures(roomId: string, client: RoomClient, here: Ref<number>, nameOf: NameOf) {
   const figures = ref<RoomFigures | null>(null)
   const failed = ref(false)
   let seen = 0
@@ -34,9 +35,12 @@ export function useFigures(roomId: string, client: RoomClient, here: Ref<number>
       now.orders_paid++
       now.amount_minor += order.amount_minor
       const store = now.stores.find((one) => one.store_id === order.store_id)
+      const name = nameOf(order.store_id)
       if (store) {
         store.orders++
         store.amount_minor += order.amount_minor
+      } else if (order.store_id && name) {
+        now.stores.push({ store_id: order.store_id, name, orders: 1, amount_minor: order.amount_minor })
       }
     }),
   )

@@ -1,0 +1,75 @@
+"""The demo's processes, killed as the kernel's out-of-memory killer would, and seen to come back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from tests.acceptance.demo import Demo, eventually
+
+BACK_WITHIN_S = 30.0
+
+
+@dataclass(frozen=True)
+class Killed:
+    name: str
+    pid: int
+    restarts: int
+    at: float
+
+
+class Processes:
+    def __init__(self, demo: Demo) -> None:
+        self._url = f"{demo.base_url}/health/ready"
+        self._http = httpx.Client(timeout=5)
+        self.kills = 0
+
+    def health(self) -> dict[str, Any] | None:
+        """None while nobody answers."""
+        try:
+            body: dict[str, Any] = self._http.get(self._url).json()
+        except httpx.TransportError:
+            return None
+        return body if body["supervisor"] else None
+
+    def state(self, name: str) -> dict[str, Any] | None:
+        health = self.health()
+        return health["supervisor"]["processes"][name] if health else None
+
+    def ready(self, name: str) -> dict[str, Any]:
+        def look() -> dict[str, Any] | None:
+            state = self.state(name)
+            return state if state and state["state"] == "ready" else None
+
+        seen: dict[str, Any] = eventually(f"{name} is ready", look, BACK_WITHIN_S)
+        return seen
+
+    def signal(self, name: str, number: signal.Signals) -> Killed:
+        state = self.ready(name)
+        os.kill(state["pid"], number)
+        return Killed(name, state["pid"], state["restarts"], time.monotonic())
+
+    def kill(self, name: str) -> Killed:
+        self.kills += 1
+        return self.signal(name, signal.SIGKILL)
+
+    def back(self, killed: Killed) -> float:
+        """Waits until another process stands in its place; how many seconds after the kill."""
+
+        def look() -> bool:
+            state = self.state(killed.name)
+            return bool(
+                state
+                and state["state"] == "ready"
+                and state["pid"] != killed.pid
+                and state["restarts"] > killed.restarts
+                and state["last_exit"] == -signal.SIGKILL
+            )
+
+        eventually(f"{killed.name} is started again", look, BACK_WITHIN_S)
+        return time.monotonic() - killed.at
