@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-Warning_ = Literal["no-picture", "no-sound", "upload-too-slow", "packets-lost", "low-frame-rate"]
+WarningSlug = Literal["no-picture", "no-sound", "upload-too-slow", "packets-lost", "low-frame-rate"]
 
 _WINDOW = 3.0  # seconds that bitrate, frame rate and loss are taken over
 _SLOW_KBPS, _LOW_FPS, _MUCH_LOSS = 700, 15, 0.05
@@ -25,7 +25,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     rtt_ms: float | None = None
     keyframe_interval_s: float | None = None
     viewer_loss: float | None = None  # mean of what viewers report
-    warning: Warning_ | None = None
+    warning: WarningSlug | None = None
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -73,7 +73,7 @@ class Rates(msgspec.Struct, frozen=True):
     audio: bool
 
 
-def warning(rates: Rates, *, video: bool, audio: bool) -> Warning_ | None:
+def warning(rates: Rates, *, video: bool, audio: bool) -> WarningSlug | None:
     """The one thing to mend first. `video` and `audio`: whether the host said that it would send them.
 
     Quiet for the first seconds, while the host's encoder finds its rate."""

@@ -247,12 +247,13 @@ class MediaNode:
     def _open(
         self, room: MediaRoom, scope: Scope, offered: Offer, plan: IngestPlan | PlaybackPlan
     ) -> Resource:
-        certificate = self._current_certificate()
-        peer = Peer(self.mux, certificate, offered)
-        credentials = peer.agent.current
-        transport = answer.Transport(credentials, self.mux.candidates, certificate.getFingerprints()[:1])
+        peer = Peer(self.mux, self._current_certificate(), offered)
         self._numbered += 1
-        text = answer.write(offered, plan.taken, transport, self._numbered, room.cname)
+        try:
+            text = self._answer(room, offered, plan, peer)
+        except BaseException:
+            peer.agent.close()
+            raise
         etag = _entity_tag()
         resource = Resource(secrets.token_urlsafe(24), room.room_id, scope, text, etag)
         session = _Session(resource, room, peer, plan, self._numbered, etag)
@@ -263,6 +264,11 @@ class MediaNode:
         session.task = asyncio.create_task(self._serve(session), name=f"media {scope}")
         return resource
 
+    def _answer(self, room: MediaRoom, offered: Offer, plan: IngestPlan | PlaybackPlan, peer: Peer) -> str:
+        fingerprints = self._current_certificate().getFingerprints()[:1]
+        transport = answer.Transport(peer.agent.current, self.mux.candidates, fingerprints)
+        return answer.write(offered, plan.taken, transport, self._numbered, room.cname)
+
     async def _serve(self, session: _Session) -> None:
         try:
             await self._connect(session)
@@ -272,6 +278,8 @@ class MediaNode:
                 await self._watch(session, session.plan)
         except HandshakeFailed:
             self._failed += 1
+        except Exception:
+            log.exception("a media session of room %s failed", session.resource.room_id)
         finally:
             try:
                 await session.peer.close()

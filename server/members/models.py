@@ -37,7 +37,8 @@ class Member(Row, table=True):
 
 
 class TimelineEntry(Row, table=True):
-    """One thing a member did. `fact_id` and `kind` make it unique: a fact told twice is written once."""
+    """One thing a member did. `fact_id` and `kind` make it unique: a fact told twice is written once. The first line
+    of a fact has the fact's id, further ones an id made of it and their place."""
 
     __tablename__ = "timeline_entry"
     __table_args__ = (

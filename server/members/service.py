@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import msgspec
 from sqlalchemy import false, or_, text
@@ -162,22 +162,27 @@ _REMEMBER = text(
 
 async def remember(session: AsyncSession, facts: Sequence[Fact]) -> None:
     """Write what these facts say of members to their timelines, in one statement; told again, nothing is added."""
-    lines = [(fact, line) for fact in facts for line in fact.remembered()]
+    lines = [(fact, place, line) for fact in facts for place, line in enumerate(fact.remembered())]
     if not lines:
         return
     await session.execute(
         _REMEMBER,
         {
             "ids": [uuid7() for _ in lines],
-            "member_ids": [line.member_id for _, line in lines],
-            "store_ids": [line.store_id for _, line in lines],
-            "room_ids": [line.room_id for _, line in lines],
-            "kinds": [line.kind for _, line in lines],
-            "ats": [fact.at for fact, _ in lines],
-            "fact_ids": [fact.fact_id for fact, _ in lines],
-            "data": [msgspec.json.encode(line.data).decode() for _, line in lines],
+            "member_ids": [line.member_id for _, _, line in lines],
+            "store_ids": [line.store_id for _, _, line in lines],
+            "room_ids": [line.room_id for _, _, line in lines],
+            "kinds": [line.kind for _, _, line in lines],
+            "ats": [fact.at for fact, _, _ in lines],
+            "fact_ids": [_id_of_line(fact.fact_id, place) for fact, place, _ in lines],
+            "data": [msgspec.json.encode(line.data).decode() for _, _, line in lines],
         },
     )
+
+
+def _id_of_line(fact_id: UUID, place: int) -> UUID:
+    """A batch may tell of two orders of one member: each line of a fact has an id of its own, the same when retold."""
+    return uuid5(fact_id, str(place)) if place else fact_id
 
 
 # A line that both have stays with the member; the guest's second copy goes.

@@ -35,6 +35,8 @@ FLAGS = [
 
 
 def chromium_path() -> str:
+    if given := os.environ.get("SHOWFLOOR_CHROMIUM"):
+        return given
     for name in ("chromium", "chromium-browser", "google-chrome", "chrome"):
         if found := shutil.which(name):
             return found

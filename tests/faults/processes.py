@@ -49,27 +49,33 @@ class Processes:
         seen: dict[str, Any] = eventually(f"{name} is ready", look, BACK_WITHIN_S)
         return seen
 
-    def signal(self, name: str, number: signal.Signals) -> Killed:
-        state = self.ready(name)
-        os.kill(state["pid"], number)
-        return Killed(name, state["pid"], state["restarts"], time.monotonic())
+    def kill(self, *names: str) -> list[Killed]:
+        """All of them in one moment."""
+        aimed = self.aim(*names)
+        for victim in aimed:
+            self.finish(victim)
+        return aimed
 
-    def kill(self, name: str) -> Killed:
+    def aim(self, *names: str) -> list[Killed]:
+        states = [(name, self.ready(name)) for name in names]
+        return [Killed(name, state["pid"], state["restarts"], time.monotonic()) for name, state in states]
+
+    def finish(self, victim: Killed) -> None:
         self.kills += 1
-        return self.signal(name, signal.SIGKILL)
+        os.kill(victim.pid, signal.SIGKILL)
 
-    def back(self, killed: Killed) -> float:
-        """Waits until another process stands in its place; how many seconds after the kill."""
+    def back(self, *killed: Killed) -> float:
+        """Waits until other processes stand in their places; how many seconds after the kill."""
+        for one in killed:
+            eventually(f"{one.name} is started again", lambda one=one: self._replaced(one), BACK_WITHIN_S)
+        return time.monotonic() - killed[0].at
 
-        def look() -> bool:
-            state = self.state(killed.name)
-            return bool(
-                state
-                and state["state"] == "ready"
-                and state["pid"] != killed.pid
-                and state["restarts"] > killed.restarts
-                and state["last_exit"] == -signal.SIGKILL
-            )
-
-        eventually(f"{killed.name} is started again", look, BACK_WITHIN_S)
-        return time.monotonic() - killed.at
+    def _replaced(self, killed: Killed) -> bool:
+        state = self.state(killed.name)
+        return bool(
+            state
+            and state["state"] == "ready"
+            and state["pid"] != killed.pid
+            and state["restarts"] > killed.restarts
+            and state["last_exit"] == -signal.SIGKILL
+        )

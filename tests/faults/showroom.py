@@ -20,6 +20,7 @@ class Showroom(Demo):
 
     def __init__(self, data: Path) -> None:
         super().__init__(data)
+        self._staff: dict[str, Person] = {}
         self.demo_room = self.room
         operator = self.staff("operator")
         product = {"title": "Pu'er", "description": "", "skus": [_sku("2012")]}
@@ -34,6 +35,11 @@ class Showroom(Demo):
         self.keys["invite_url"] = invitation["url"]
         self.keys["ws_url"] = self.keys["ws_url"].replace(self.demo_room, self.room)
         self._names = itertools.count(FIRST_HANZI)
+
+    def staff(self, role: str) -> Person:
+        if role not in self._staff:
+            self._staff[role] = super().staff(role)
+        return self._staff[role]
 
     def buyers(self, count: int) -> list[Person]:
         names = [chr(next(self._names)) + "女士" for _ in range(count)]

@@ -18,7 +18,7 @@ def test_a_rush_goes_on_where_it_was_cut_off(
             rush.await_granted(40)
             killed = processes.kill("web")
             one.say("Is anybody there?")
-            processes.back(killed)
+            processes.back(*killed)
         assert rush.answers[0] > 0, "the kill came when nobody waited for an answer"
         rush.must_have_kept_its_word()
         must_talk(other, one)

@@ -150,6 +150,16 @@ async def test_mutated_offers_leave_no_connection_behind(node):
     assert (figures.rooms, figures.agents, figures.connecting, figures.viewers) == (0, 0, 0, 0)
 
 
+async def test_answer_that_fails_leaves_no_connection_behind(node, monkeypatch):
+    def broken(*_):
+        raise RuntimeError
+
+    monkeypatch.setattr("live.media.answer.write", broken)
+    with pytest.raises(RuntimeError):
+        await node.play("r", PLAYER_OFFER)
+    assert (node.figures().agents, node.figures().rooms, node.figures().connecting) == (0, 0, 0)
+
+
 async def test_draining_node_takes_no_new_room_and_keeps_those_it_has(node):
     await node.play("here", PLAYER_OFFER)
     node.drain()

@@ -1,7 +1,7 @@
 import { computed, onScopeDispose, ref, shallowRef } from 'vue'
 import { api, type ApiProblem } from '@/shared/api'
 import { caught } from '@/shared/console/loading'
-import { account, mustBeHere } from '@/shared/console/session'
+import { account, afterRefusal, mustBeHere } from '@/shared/console/session'
 import type { Arrival, BoardFigures, Credit, GuidePage, RoomRow, StoreBoard } from '@/shared/console/types'
 import { RoomClient, storeAddress, type ConnectionState } from '@/shared/room-client'
 import type { Order, Page } from '@/shared/types'
@@ -93,6 +93,7 @@ export function useStore(id: string) {
   }
 
   client.on('state', (state) => (connection.value = state))
+  client.on('over', afterRefusal)
   // Whatever was missed past resuming is in what is read now.
   client.on('snapshot', readSoon)
   client.onFact('store', 'arrival', (arrival) => {

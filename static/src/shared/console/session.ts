@@ -27,6 +27,12 @@ export function goToLogin(): void {
   location.replace(`/login?next=${encodeURIComponent(location.pathname + location.hash)}`)
 }
 
+/** A socket was refused for good: when the session is over, the log-in page is next. */
+export async function afterRefusal(): Promise<void> {
+  const here = await whoIsHere().catch(() => account.value)
+  if (!here) goToLogin()
+}
+
 /** Where each role works. */
 export function homeOf(here: Account): string {
   if ((here.role === 'manager' || here.role === 'guide') && here.store) return `/store/${here.store.store_id}`
