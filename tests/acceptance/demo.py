@@ -147,45 +147,68 @@ def run_cli(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+class Bare:
+    """A Showfloor without a demo, as a merchant starts it first."""
+
+    def __init__(self, data: Path, base_url: str, log: Path) -> None:
+        self.data = data
+        self.base_url = base_url
+        (self.owner_link,) = (word for word in log.read_text().split() if "/setup/" in word)
+
+
 @contextmanager
 def running_demo(
     *options: str, port: int | None = None, environment: dict[str, str] | None = None
 ) -> Iterator[Demo]:
-    """Start `scripts/run --demo` in a folder of its own, wait until it is ready, and stop it as a person would.
-
-    The folder is not pytest's: every session of pytest shuts that one to other users, PostgreSQL's among them.
-    """
-    with tempfile.TemporaryDirectory(prefix="showfloor-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        yield from _running(Path(folder) / "data", options, port or free_port(), environment or {})
-
-
-def _running(data: Path, options: tuple[str, ...], port: int, environment: dict[str, str]) -> Iterator[Demo]:
-    log = data.parent / f"{data.name}.log"
-    command = [str(ROOT / "scripts" / "run"), "--demo", "--port", str(port), "--data", str(data), *options]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **environment},
-        )
-    try:
-
-        def ready() -> bool:
-            assert process.poll() is None, log.read_text()[-4000:]
-            try:
-                return httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=2).status_code == 200
-            except httpx.TransportError:
-                return False
-
-        eventually(f"ready; see {log}", ready, START_S)
+    """Start `scripts/run --demo`, wait until it is ready, and stop it as a person would."""
+    with _running(("--demo", *options), port or free_port(), environment or {}) as (data, _, _):
         yield Demo(data)
-    finally:
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGTERM)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+
+
+@contextmanager
+def running_bare(environment: dict[str, str] | None = None) -> Iterator[Bare]:
+    """The same without `--demo`."""
+    with _running((), free_port(), environment or {}) as started:
+        yield Bare(*started)
+
+
+@contextmanager
+def _running(
+    options: tuple[str, ...], port: int, environment: dict[str, str]
+) -> Iterator[tuple[Path, str, Path]]:
+    """(data folder, base URL, log). The folder is not pytest's: every session of pytest shuts that one to other
+    users, PostgreSQL's among them."""
+    with tempfile.TemporaryDirectory(prefix="showfloor-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        data, log, url = Path(folder) / "data", Path(folder) / "log", f"http://127.0.0.1:{port}"
+        command = [str(ROOT / "scripts" / "run"), "--port", str(port), "--data", str(data), *options]
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **environment},
+            )
+        try:
+
+            def ready() -> bool:
+                assert process.poll() is None, log.read_text()[-4000:]
+                return "Showfloor is ready" in log.read_text() and _answers(url)
+
+            eventually(f"{url} is ready", ready, START_S)
+            yield data, url, log
+        finally:
+            if process.poll() is None:
+                os.kill(process.pid, signal.SIGTERM)
+                try:
+                    process.wait(10)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health/ready", timeout=2).status_code == 200
+    except httpx.TransportError:
+        return False

@@ -16,7 +16,9 @@ class GateView:
     def free(self, sale_id: str) -> int | None:
         """What the gate thinks is free; None when there is no gate."""
         fields = self.redis.hgetall(f"{{sale:{sale_id}}}:gate")
-        return sum(int(units) for name, units in fields.items() if name.startswith("free:")) if fields else None
+        return (
+            sum(int(units) for name, units in fields.items() if name.startswith("free:")) if fields else None
+        )
 
     def epoch(self, sale_id: str) -> int:
         return int(self.redis.hget(f"{{sale:{sale_id}}}:gate", "epoch") or 0)

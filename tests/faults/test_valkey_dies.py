@@ -41,9 +41,7 @@ def test_a_rush_goes_on_while_the_gate_is_lost(
     room.must_verify()
 
 
-def test_a_rush_goes_on_when_all_keys_are_gone(
-    room: Showroom, crowd: list[Person], gate: GateView
-) -> None:
+def test_a_rush_goes_on_when_all_keys_are_gone(room: Showroom, crowd: list[Person], gate: GateView) -> None:
     first, second = room.buyers(2)
     with Watcher(room, first) as one, Watcher(room, second) as other:
         with Rush(room, crowd, stock=120, limit=6, taps=8) as rush:
