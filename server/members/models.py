@@ -37,8 +37,8 @@ class Member(Row, table=True):
 
 
 class TimelineEntry(Row, table=True):
-    """One thing a member did. `fact_id` and `kind` make it unique: a fact told twice is written once. The first line
-    of a fact has the fact's id, further ones an id made of it and their place."""
+    """One thing a member did. `fact_id` and `kind` make it unique: a fact told twice is written once. Further
+    lines of one fact, member and kind have an id made of the fact's."""
 
     __tablename__ = "timeline_entry"
     __table_args__ = (

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from uuid import UUID, uuid5
 
@@ -15,7 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from server.brands import service as brands
 from server.brands.names import name as clean_name
 from server.kit.database import Database
-from server.kit.facts import Fact
+from server.kit.facts import Fact, Remembered
 from server.kit.ids import uuid7
 from server.kit.paging import PAGE, before
 from server.kit.principal import Principal, Role
@@ -162,7 +163,7 @@ _REMEMBER = text(
 
 async def remember(session: AsyncSession, facts: Sequence[Fact]) -> None:
     """Write what these facts say of members to their timelines, in one statement; told again, nothing is added."""
-    lines = [(fact, place, line) for fact in facts for place, line in enumerate(fact.remembered())]
+    lines = [(fact, line_id, line) for fact in facts for line_id, line in _lines(fact)]
     if not lines:
         return
     await session.execute(
@@ -174,15 +175,21 @@ async def remember(session: AsyncSession, facts: Sequence[Fact]) -> None:
             "room_ids": [line.room_id for _, _, line in lines],
             "kinds": [line.kind for _, _, line in lines],
             "ats": [fact.at for fact, _, _ in lines],
-            "fact_ids": [_id_of_line(fact.fact_id, place) for fact, place, _ in lines],
+            "fact_ids": [line_id for _, line_id, _ in lines],
             "data": [msgspec.json.encode(line.data).decode() for _, _, line in lines],
         },
     )
 
 
-def _id_of_line(fact_id: UUID, place: int) -> UUID:
-    """A batch may tell of two orders of one member: each line of a fact has an id of its own, the same when retold."""
-    return uuid5(fact_id, str(place)) if place else fact_id
+def _lines(fact: Fact) -> Iterator[tuple[UUID, Remembered]]:
+    """A fact's lines, each under an id that is the same when it is told again: the fact's own, and for further lines
+    of one member and kind (two orders of a batch) one made of it."""
+    told: dict[tuple[UUID, str], list[Remembered]] = defaultdict(list)
+    for line in fact.remembered():
+        before_it = told[line.member_id, line.kind]
+        if line not in before_it:
+            yield uuid5(fact.fact_id, str(len(before_it))) if before_it else fact.fact_id, line
+            before_it.append(line)
 
 
 # A line that both have stays with the member; the guest's second copy goes.

@@ -96,7 +96,11 @@ class Child:
 
     async def _live(self) -> bool:
         """One life of the process, from start to exit; whether it was ready for long."""
-        life = await self.begin()
+        try:
+            life = await self.begin()
+        except ConnectionError as error:  # the nursery died over it; the next start makes a new one
+            log.error("process not started", process=self.name, error=str(error))
+            return False
         self._process = process = life.process
         if self._stopping:  # said while it was being started
             process.kill()

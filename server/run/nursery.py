@@ -94,6 +94,10 @@ class Nursery:
         self._starting: asyncio.Future[ForkedProcess] | None = None
         self._turn = asyncio.Lock()
 
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
     def open(self) -> None:
         """Begin with the imports; orders wait for them."""
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -109,6 +113,7 @@ class Nursery:
     async def fork(
         self, arguments: Sequence[str], environment: Mapping[str, str], ready_fd: int
     ) -> ForkedProcess:
+        """Raises ConnectionError when the nursery dies over it."""
         async with self._turn:
             if self._process is None:
                 self.open()

@@ -161,7 +161,7 @@ class Rush:
         mine = self.room.orders(person, self.sale_id)
         assert mine.keys() == {tap.placed["order_id"] for tap in buyer.granted if tap.placed}
         assert sum(line["quantity"] for order in mine.values() for line in order["lines"]) <= self.limit
-        expected = {order_id: "awaiting_payment" for order_id in mine}
+        expected = dict.fromkeys(mine, "awaiting_payment")
         if buyer.paid_order:
             expected[buyer.paid_order] = "paid"
         assert {order_id: order["status"] for order_id, order in mine.items()} == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -63,3 +64,21 @@ async def test_role_alone_stops_in_order(start: Starter, environ: dict[str, str]
     assert await words.read(1)
     process.send_signal(signal.SIGTERM)
     assert await process.wait() in {0, -signal.SIGTERM}  # uvicorn ends by the signal it was sent
+
+
+@pytest.mark.skipif("fork" not in WAYS, reason="nothing is forked here")
+async def test_order_that_the_nursery_dies_over_fails_and_the_next_one_gets_a_new_nursery(
+    environ: dict[str, str],
+) -> None:
+    nursery = Nursery([])
+    nursery.open()
+    order = asyncio.create_task(start_with_words(nursery.fork, ["worker"], environ))
+    assert nursery.pid
+    os.kill(nursery.pid, signal.SIGKILL)
+    with pytest.raises(ConnectionError):
+        await order
+    process, words = await start_with_words(nursery.fork, ["worker"], environ)
+    assert await words.read(1)
+    process.kill()
+    await process.wait()
+    nursery.close()

@@ -13,7 +13,7 @@ export interface Entry extends ChatLine {
 }
 export type Filter = 'all' | 'questions' | 'orders'
 
-const mostKept = 500
+const mostKept = 300
 
 /** The chat column: lines as they come, and moderation that shows at once and can be undone. */
 export function useChat(roomId: string, client: RoomClient, you: () => You | null) {

@@ -1,6 +1,7 @@
 import { ref } from 'vue'
 import { api, ApiProblem } from '../api'
 import type { Account } from '../types'
+import type { Role } from './types'
 
 export const account = ref<Account | null>(null)
 
@@ -36,7 +37,7 @@ export async function afterRefusal(): Promise<void> {
 /** Where each role works. */
 export function homeOf(here: Account): string {
   if ((here.role === 'manager' || here.role === 'guide') && here.store) return `/store/${here.store.store_id}`
-  return here.role === 'host' ? '/hq#/rooms' : '/hq'
+  return inStudio(here) ? '/hq#/rooms' : '/hq'
 }
 
 /** Only a path of our own: `//elsewhere` and `/\elsewhere` lead to other sites. */
@@ -50,6 +51,11 @@ export async function leave(): Promise<void> {
   location.assign('/login')
 }
 
-export function may(...roles: Account['role'][]): boolean {
+export function may(...roles: Role[]): boolean {
   return account.value !== null && roles.includes(account.value.role)
+}
+
+/** Hosts and moderators work in rooms; the books are headquarters'. */
+export function inStudio(here: Account): boolean {
+  return (['host', 'moderator'] as Role[]).includes(here.role)
 }
