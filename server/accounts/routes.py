@@ -16,11 +16,11 @@ from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CON
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.accounts import rules, service
-from server.kit.limits import Limiter, address_of, provide_limiter
 from server.accounts.models import Account
 from server.brands import service as brands
 from server.kit.clock import Clock
 from server.kit.database import Database
+from server.kit.limits import Limiter, address_of, provide_limiter
 from server.kit.paging import Page, page
 from server.kit.principal import Principal, Role, allow
 from server.kit.settings import Settings

@@ -20,13 +20,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from live.broker import Broker, BrokerUnavailable
 from live.events import room_topic
-from server.kit.limits import Limiter
 from server.chat import rules
 from server.chat.facts import LinesSaid, SaidLine
 from server.kit.clock import Clock
 from server.kit.database import Database
 from server.kit.facts import record
 from server.kit.ids import uuid7
+from server.kit.limits import Limiter
 from server.kit.principal import Principal
 from server.kit.problems import Conflict, Problem, Unavailable
 from server.kit.redis import Redis

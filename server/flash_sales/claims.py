@@ -187,7 +187,8 @@ class _SaleLine:
             if refused:
                 await self._give_back(refused)
                 await self._refuse(refused)
-        except Exception:  # whatever it was (a dying server shows in many ways), the line goes on for those behind
+        except Exception:
+            # A dying server shows in many ways. Whatever it was, the line goes on for those behind.
             log.exception("a batch of claims failed", sale_id=str(self._sale_id), claims=len(batch))
             # Whether it was committed is not known, so nothing is given back; the same key finds out.
             for claim in batch:

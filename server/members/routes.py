@@ -13,9 +13,9 @@ from litestar.params import Parameter
 from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from server.kit.limits import Limiter, address_of, provide_limiter
 from server.kit.clock import Clock
 from server.kit.database import Database
+from server.kit.limits import Limiter, address_of, provide_limiter
 from server.kit.paging import Page, page
 from server.kit.principal import HEADQUARTERS, Principal, Role, allow
 from server.kit.settings import Settings

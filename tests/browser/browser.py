@@ -34,13 +34,14 @@ FLAGS = [
 ]
 
 
-def chromium_path() -> str:
+def chromium_path() -> str | None:
+    """`None`: the one that Playwright brought."""
     if given := os.environ.get("SHOWFLOOR_CHROMIUM"):
         return given
     for name in ("chromium", "chromium-browser", "google-chrome", "chrome"):
         if found := shutil.which(name):
             return found
-    raise AssertionError("no Chromium found: scripts/test names the command that installs it")
+    return None
 
 
 @contextmanager

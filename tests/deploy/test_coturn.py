@@ -16,9 +16,11 @@ import pytest
 
 from tests.acceptance.demo import ROOT, eventually, free_port
 
-TURNSERVER = shutil.which("turnserver") or "/usr/bin/turnserver"
-CLIENT = shutil.which("turnutils_uclient") or "/usr/bin/turnutils_uclient"
+TURNSERVER = shutil.which("turnserver") or ""
+CLIENT = shutil.which("turnutils_uclient") or ""
 SECRET = "a secret of this test"
+
+pytestmark = pytest.mark.skipif(not TURNSERVER, reason="to be complete: sudo apt-get install -y coturn")
 
 
 @pytest.fixture

@@ -27,3 +27,8 @@ def processes(room: Showroom) -> Processes:
 @pytest.fixture(scope="session")
 def crowd(room: Showroom) -> list[Person]:
     return room.buyers(CROWD)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes its time to come back is looked for last."""
+    items.sort(key=lambda item: item.name == "test_the_picture_comes_back")

@@ -15,6 +15,7 @@ import httpx
 
 from tests.acceptance.demo import Person, eventually, is_problem
 from tests.faults.showroom import PRICE_MINOR, Showroom
+from tests.faults.watcher import Watcher
 
 PATIENCE_S = 45.0
 COME_AGAIN_S = 0.1
@@ -168,6 +169,16 @@ class Rush:
 
     def _status(self, buyer: Buyer, order_id: str | None) -> str:
         return str(buyer.person.get(f"/api/orders/{order_id}").json()["status"])
+
+    def must_be_on_the_ticker(self, seat: Watcher) -> None:
+        """The room heard of each payment once."""
+        paid = dict.fromkeys((buyer.person.name[0] + "**" for buyer in self.buyers if buyer.paid_order), 1)
+
+        def told() -> dict[str, int]:
+            return Counter(fact.data["name"] for fact in seat.of_kind("order.ticker"))
+
+        eventually("all are on the ticker", lambda: paid.keys() <= told().keys(), 30)
+        assert told() == paid
 
     def must_sell_out(self, seconds: float = 15.0) -> None:
         """What was free in the ledger all the time can be had: no unit is lost between gate and ledger."""

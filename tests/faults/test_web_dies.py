@@ -25,11 +25,8 @@ def test_a_rush_goes_on_where_it_was_cut_off(
         eventually("nothing is left unsaid", lambda: one.everything_said)
         assert list(one.lines.values()).count("Is anybody there?") == 1
 
-        paid = {buyer.person.name[0] + "**" for buyer in rush.buyers if buyer.paid_order}
         for seat in (one, other):
-            eventually("all tickers", lambda seat=seat: len(seat.of_kind("order.ticker")) >= len(paid))
-            assert sorted(fact.data["name"] for fact in seat.of_kind("order.ticker")) == sorted(paid)
-            assert (seat.wrong, seat.snapshots) == ([], 1)
-            assert seat.connections == 2
+            rush.must_be_on_the_ticker(seat)
+            assert (seat.wrong, seat.snapshots, seat.connections) == ([], 1, 2)
     rush.must_sell_out()
     room.must_verify()
