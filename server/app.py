@@ -10,6 +10,7 @@ from litestar import Litestar, Request
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 from litestar.response import Response
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -172,7 +173,14 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Litestar:
             "sale_book": given(SaleBook()),
         },
         openapi_config=OpenAPIConfig(
-            title="Showfloor", version="1", path="/schema", render_plugins=[JsonRenderPlugin()]
+            title="Showfloor",
+            version="1",
+            path="/schema",
+            render_plugins=[JsonRenderPlugin()],
+            security=[{"BearerToken": []}],
+            components=Components(
+                security_schemes={"BearerToken": SecurityScheme(type="http", scheme="bearer")}
+            ),
         ),
         request_max_body_size=MAX_BODY,
         logging_config=None,

@@ -30,6 +30,7 @@ const addresses: [RegExp, string][] = [
   [/^\/login$/, 'login'],
   [/^\/setup\/[^/]+$/, 'setup'],
   [/^\/sandbox\/payments\/[^/]+$/, 'cashier'],
+  [/^\/reference$/, 'reference'],
   [/^\/$/, 'home'],
 ]
 

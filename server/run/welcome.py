@@ -34,7 +34,7 @@ class Welcome:
         return "\n".join(parts) + "\n"
 
     def _pages(self) -> list[tuple[str, str]]:
-        pages = [("headquarters", "/hq"), ("members", "/hq/members"), ("API", "/schema")]
+        pages = [("headquarters", "/hq"), ("members", "/hq/members"), ("API", "/reference")]
         if self._demo:
             room, store = self._demo["room_id"], self._demo["store_id"]
             pages = [

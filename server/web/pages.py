@@ -28,6 +28,15 @@ PAGES = {
     "/hq": "hq",
     "/hq/members": "members",
     "/hq/screen": "screen",
+    "/reference": "reference",
+}
+
+# RapiDoc writes its style sheets into the page; scripts stay ours alone there too.
+OWN_POLICY = {
+    "reference": {
+        "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        "font-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    }
 }
 
 
@@ -50,7 +59,7 @@ def page(request: Request[Any, Any, Any], name: str, status: int = 200) -> Respo
         body,
         status_code=status,
         media_type=MediaType.HTML,
-        headers={"ETag": etag, "Cache-Control": "no-cache"},
+        headers={"ETag": etag, "Cache-Control": "no-cache", **OWN_POLICY.get(name, {})},
     )
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,8 @@ from tests.faults.processes import Processes
 from tests.faults.showroom import Showroom
 
 CROWD = 24
+LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT")
+"""The first line of an entry; the tracebacks below it would bury the rest."""
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +19,18 @@ def room() -> Iterator[Showroom]:
     """One running demo for all of these tests, with a room of their own."""
     with running_demo() as demo:
         yield Showroom(demo.data)
-        __import__("shutil").copy(f"{demo.data}.log", "/tmp/faults-dev.log")
+
+
+@pytest.fixture(autouse=True)
+def log_of_the_demo(room: Showroom) -> Iterator[None]:
+    """What the processes said meanwhile, shown with a test that fails."""
+    log = room.data.parent / "log"
+    before = log.stat().st_size
+    yield
+    with log.open("rb") as said:
+        said.seek(before)
+        lines = said.read().decode(errors="replace").splitlines()
+    print("\n".join(line for line in lines if LOG_LINE.match(line)))
 
 
 @pytest.fixture(scope="session")

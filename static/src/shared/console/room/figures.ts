@@ -1,56 +1,43 @@
-import { computed, ref, type Ref } from 'vue'
+import { computed, onScopeDispose, ref, type Ref } from 'vue'
 import { api } from '@/shared/api'
 import { useTimer } from '@/shared/console/loading'
-import type { NameOf } from './ticker'
 import type { RoomClient } from '@/shared/room-client'
 import type { RoomFigures } from '@/shared/types'
 
 const readEveryMs = 10_000
+/** The server's figures may be a second old: read sooner, they might lack what just happened. */
+const readAfterMs = 1_200
 
-/** The room's figures: read again every ten seconds, moved on at once by each order in between. */
-export function useFigures(roomId: string, client: RoomClient, here: Ref<number>, nameOf: NameOf) {
+/**
+ * The room's figures. A sale has them read again rather than added to: an order that was counted already when its fact
+ * comes would count twice.
+ */
+export function useFigures(roomId: string, client: RoomClient, here: Ref<number>) {
   const figures = ref<RoomFigures | null>(null)
-  const failed = ref(false)
-  let seen = 0
+  let round = 0
+  let soon: ReturnType<typeof setTimeout> | undefined
 
   async function load(): Promise<void> {
-    const before = ++seen
-    try {
-      const answer = await api<RoomFigures>(`/api/rooms/${roomId}/figures`)
-      // An order came while the answer was under way: the next reading has both.
-      if (before === seen || !figures.value) figures.value = answer
-      failed.value = false
-    } catch {
-      failed.value = true
-    }
+    const asked = ++round
+    const answer = await api<RoomFigures>(`/api/rooms/${roomId}/figures`).catch(() => null)
+    if (answer && asked === round) figures.value = answer
   }
 
-  function move(change: (now: RoomFigures) => void): void {
-    seen++
-    if (figures.value) change(figures.value)
+  function loadSoon(): void {
+    soon ??= setTimeout(() => {
+      soon = undefined
+      void load()
+    }, readAfterMs)
   }
 
-  client.onFact('control', 'order.paid', (order) =>
-    move((now) => {
-      now.orders_paid++
-      now.amount_minor += order.amount_minor
-      const store = now.stores.find((one) => one.store_id === order.store_id)
-      const name = nameOf(order.store_id)
-      if (store) {
-        store.orders++
-        store.amount_minor += order.amount_minor
-      } else if (order.store_id && name) {
-        now.stores.push({ store_id: order.store_id, name, orders: 1, amount_minor: order.amount_minor })
-      }
-    }),
-  )
-  client.onFact('control', 'order.refunded', (order) => move((now) => (now.refunded_minor += order.amount_minor)))
-  client.onFact('room', 'tip.given', ({ amount_minor }) => move((now) => (now.tips_minor += amount_minor)))
+  for (const kind of ['order.paid', 'order.refunded'] as const) client.onFact('control', kind, loadSoon)
+  for (const kind of ['tip.given', 'sale.opened', 'sale.closed', 'room.pinned', 'room.state'] as const) client.onFact('room', kind, loadSoon)
   useTimer(readEveryMs, load)
+  onScopeDispose(() => clearTimeout(soon))
 
   const minutes = computed(() => figures.value?.minutes ?? [])
   const peak = computed(() => Math.max(figures.value?.peak ?? 0, here.value))
-  return { figures, failed, minutes, peak, load }
+  return { figures, minutes, peak, load }
 }
 
 export type Figures = ReturnType<typeof useFigures>
