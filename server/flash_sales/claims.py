@@ -77,7 +77,8 @@ class ClaimDesk:
         self._pool: asyncpg.Pool[Any] | None = None
 
     async def start(self) -> None:
-        self._pool = await asyncpg.create_pool(self._dsn, min_size=1, max_size=4)
+        # No connection yet: a web process may start while PostgreSQL is away, answer 503, and go on when it is back.
+        self._pool = await asyncpg.create_pool(self._dsn, min_size=0, max_size=4)
 
     async def stop(self) -> None:
         if self._pool:

@@ -57,7 +57,7 @@ def network() -> Iterator[Network]:
         udp.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its driver holds an event loop while it is open
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     with chromium(tmp_path_factory.mktemp("camera")) as browser:
         yield browser

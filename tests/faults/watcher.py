@@ -123,13 +123,21 @@ class Watcher:
     def _batch(self, frame: dict[str, Any]) -> None:
         topic = frame["topic"]
         self._take(frame.get("talk", []))
+        now, stands_at = _position(frame["position"]) if frame.get("position") else self._last[topic]
         for fact in frame.get("facts", []):
             epoch, last = self._last[topic]
-            now = _position(frame["position"])[0]
-            if fact["o"] != (last + 1 if epoch == now else 1):
-                self.wrong.append(f"{topic}: {now}-{fact['o']} after {epoch}-{last}")
-            self._last[topic] = (now, fact["o"])
-            self.facts.append(Heard(topic, now, fact["o"], fact["kind"], fact["data"]))
+            if (
+                fact["o"] == 1 and epoch != now
+            ):  # those of the old epoch may stand before it in the same frame
+                epoch, last = now, 0
+            if fact["o"] != last + 1:
+                self.wrong.append(
+                    f"{topic}: {fact['o']} after {epoch}-{last} in a batch up to {now}-{stands_at}"
+                )
+            self._last[topic] = (epoch, fact["o"])
+            self.facts.append(Heard(topic, epoch, fact["o"], fact["kind"], fact["data"]))
+        if self._last[topic] != (now, stands_at):
+            self.wrong.append(f"{topic}: {self._last[topic]} after a batch up to {now}-{stands_at}")
 
     def _take(self, talk: list[dict[str, Any]]) -> None:
         for line in talk:
