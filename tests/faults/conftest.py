@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -10,8 +11,8 @@ from tests.faults.processes import Processes
 from tests.faults.showroom import Showroom
 
 CROWD = 24
-LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT")
-"""The first line of an entry; the tracebacks below it would bury the rest."""
+LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT\S+ (?P<message>\[.*?\] .*?\]).*")
+"""The first line of an entry, with its level, words and logger; the tracebacks below it would bury the rest."""
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +31,9 @@ def log_of_the_demo(room: Showroom) -> Iterator[None]:
     with log.open("rb") as said:
         said.seek(before)
         lines = said.read().decode(errors="replace").splitlines()
-    print("\n".join(line for line in lines if LOG_LINE.match(line)))
+    entries = [entry for line in lines if (entry := LOG_LINE.match(line))]
+    print("\n".join(entry[0] for entry in entries if "showfloor.supervisor" in entry[0]))
+    print(*Counter(" ".join(entry["message"].split()) for entry in entries).most_common(), sep="\n")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,5 @@
 import '@/shared/console/console.css'
+import './rows.css'
 import { withConsole } from '@/shared/console/texts'
 import { openPage } from '@/shared/page'
 import App from './App.vue'
