@@ -48,6 +48,7 @@ from server.rooms.routes import ROUTES as ROOMS
 from server.rooms.snapshot import RoomViews
 from server.rooms.socket import ROUTES as SOCKETS
 from server.rooms.socket import House
+from server.stock.routes import ROUTES as STOCK
 from server.stores.routes import ROUTES as STORES
 from server.tipping.routes import ROUTES as TIPPING
 from server.wallets.routes import ROUTES as WALLETS
@@ -66,6 +67,7 @@ FEATURES: Sequence[Any] = (
     *STORES,
     *CATALOG,
     *MEMBERS,
+    *STOCK,
     *WALLETS,
     *PAYMENTS,
     *ORDERS,

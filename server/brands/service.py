@@ -7,8 +7,10 @@ from uuid import UUID
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from server.brands.facts import BrandCreated
 from server.brands.models import Brand
 from server.brands.names import name
+from server.kit.facts import record
 from server.kit.problems import NotFound
 
 
@@ -16,6 +18,7 @@ async def create(session: AsyncSession, brand_name: str) -> Brand:
     brand = Brand(name=name(brand_name, "brand_name"))
     session.add(brand)
     await session.flush()
+    await record(session, BrandCreated(brand_id=brand.id))
     return brand
 
 

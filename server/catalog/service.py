@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from sqlalchemy import func, or_
+from sqlalchemy import func, or_, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -57,10 +57,11 @@ class SkuView(msgspec.Struct, frozen=True):
     title: str
     price_minor: int
     was_minor: int | None
+    free: int
 
     @classmethod
-    def of(cls, sku: Sku) -> Self:
-        return cls(sku.id, sku.code, sku.title, sku.price_minor, sku.was_minor)
+    def of(cls, sku: Sku, free: int) -> Self:
+        return cls(sku.id, sku.code, sku.title, sku.price_minor, sku.was_minor, free)
 
 
 class ProductView(msgspec.Struct, frozen=True):
@@ -230,18 +231,32 @@ async def listing(
 
 
 async def views(session: AsyncSession, products: Sequence[Product]) -> list[ProductView]:
-    skus = _by_product(await skus_of(session, [product.id for product in products]))
+    """With what headquarters has of each SKU, free to sell."""
+    all_skus = await skus_of(session, [product.id for product in products])
+    skus = _by_product(all_skus)
+    free = await _free_at_headquarters(session, [sku.id for sku in all_skus])
     return [
         ProductView(
             product_id=product.id,
             title=product.title,
             description=product.description,
             image=image_url(product.image),
-            skus=[SkuView.of(sku) for sku in skus.get(product.id, [])],
+            skus=[SkuView.of(sku, free.get(sku.id, 0)) for sku in skus.get(product.id, [])],
             created_at=product.created_at,
         )
         for product in products
     ]
+
+
+# A table of an upper layer is read here by name, not by import: a list of products without its stock helps nobody.
+_FREE = text(
+    "SELECT sku_id, free FROM stock_balance WHERE pool = 'headquarters' AND sku_id = ANY(CAST(:skus AS uuid[]))"
+)
+
+
+async def _free_at_headquarters(session: AsyncSession, sku_ids: Sequence[UUID]) -> dict[UUID, int]:
+    rows = await session.execute(_FREE, {"skus": list(sku_ids)})
+    return {row[0]: row[1] for row in rows}
 
 
 async def cards(session: AsyncSession, product_ids: Sequence[UUID]) -> list[ProductCard]:

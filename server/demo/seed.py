@@ -25,7 +25,7 @@ from server.catalog import service as catalog
 from server.catalog.models import Product, Sku
 from server.catalog.service import SkuDraft
 from server.demo import pictures
-from server.demo.goods import GIFTS, GOODS
+from server.demo.goods import GOODS
 from server.flash_sales import service as flash_sales
 from server.flash_sales.models import FlashSale
 from server.flash_sales.service import NewSale
@@ -42,7 +42,6 @@ from server.rooms.models import Room
 from server.rooms.rules import Audience
 from server.stores import service as stores
 from server.stores.models import Store
-from server.tipping import service as tipping
 from server.tipping.models import Gift
 
 TOKEN_TTL = timedelta(days=30)
@@ -115,10 +114,6 @@ async def _make(session: AsyncSession, settings: Settings, now: datetime) -> Non
         if first_sku is None:
             first_sku = (await session.exec(select(Sku.id).where(Sku.product_id == product.id))).one()
             first_product = product.id
-    for position, (name, icon, price_minor) in enumerate(GIFTS):
-        await tipping.create_gift(
-            session, brand.id, name=name, icon=icon, price_minor=price_minor, position=position
-        )
     session.add(Member(brand_id=brand.id, name="王女士", phone=VIEWER_PHONE))
     await rooms.direct(session, host, room.id, stage.Warm(), now)
     await rooms.direct(session, host, room.id, stage.Start(), now)

@@ -92,10 +92,11 @@ BEGIN
             'kind', 'orders.held', 'brand_id', s.brand_id, 'fact_id', f.id, 'at', now(),
             'room_id', s.room_id, 'sale_id', s.id, 'orders', f.orders)
         FROM (SELECT uuidv7() AS id, jsonb_agg(jsonb_build_object(
-                'order_id', t.id, 'hold_id', t.hold_id, 'member_id', t.member_id, 'number', t.number,
+                'order_id', t.id, 'hold_id', t.hold_id, 'member_id', t.member_id, 'name', m.name, 'number', t.number,
+                'title', (SELECT min(p.title) FROM priced p WHERE p.claim = t.claim),
                 'quantity', t.quantity, 'amount_minor', t.amount_minor, 'pay_by', t.pay_by,
                 'store_id', t.store_id, 'guide_id', t.guide_id)) AS orders
-              FROM taken t HAVING count(*) > 0) f)
+              FROM taken t JOIN member m ON m.id = t.member_id HAVING count(*) > 0) f)
     SELECT t.claim, true, true, t.hold_id, t.id, t.pay_by, t.amount_minor FROM taken t
     UNION ALL
     SELECT b.claim, false, b.same, b.hold_id, b.id, b.pay_by, b.amount_minor FROM before b;

@@ -17,6 +17,8 @@ class HeldOrder(msgspec.Struct, frozen=True, kw_only=True):
     hold_id: UUID
     member_id: UUID
     number: str
+    name: str = ""
+    title: str = ""
     quantity: int
     amount_minor: int
     pay_by: datetime

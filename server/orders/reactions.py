@@ -57,7 +57,14 @@ def tell_of_holds(fact: OrdersHeld) -> Sequence[RoomEvent]:
         key = f"held:{order.order_id}"
         events.append(RoomEvent(member_topic(order.member_id), "hold.created", {"hold": hold}, key))
         if fact.room_id:
-            desk = _data(order_id=order.order_id, number=order.number, amount_minor=order.amount_minor)
+            desk = _data(
+                order_id=order.order_id,
+                number=order.number,
+                name=order.name,
+                title=order.title,
+                quantity=order.quantity,
+                amount_minor=order.amount_minor,
+            )
             events.append(RoomEvent(control_topic(fact.room_id), "order.held", desk, key))
     return events
 

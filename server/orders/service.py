@@ -153,6 +153,8 @@ async def place(
                     hold_id=hold_id,
                     member_id=member.id,
                     number=order.number,
+                    name=member.name,
+                    title=prices[lines[0].sku_id].title,
                     quantity=sum(line.quantity for line in lines),
                     amount_minor=order.amount_minor,
                     pay_by=order.pay_by,

@@ -8,10 +8,21 @@ import msgspec
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from live.events import RoomEvent, member_topic, room_topic
+from server.brands.facts import BrandCreated
 from server.kit.facts import announces, in_transaction
 from server.members.facts import MembersMerged
 from server.tipping import service
 from server.tipping.facts import TipGiven
+from server.tipping.rules import FIRST_GIFTS
+
+
+@in_transaction(BrandCreated)
+async def give_first_gifts(session: AsyncSession, fact: BrandCreated) -> None:
+    """A new brand can be tipped from its first show on."""
+    for position, (name, icon, price_minor) in enumerate(FIRST_GIFTS):
+        await service.create_gift(
+            session, fact.brand_id, name=name, icon=icon, price_minor=price_minor, position=position
+        )
 
 
 @announces(TipGiven)

@@ -23,3 +23,7 @@ def must_be_open(state: str) -> None:
 def journal_key(member_id: object, key: str) -> str:
     """One booking for each member and Idempotency-Key."""
     return f"tip:{member_id}:{key}"
+
+
+FIRST_GIFTS = (("小心心", "❤️", 100), ("奶茶", "🧋", 990), ("掌声", "👏", 1_990), ("火箭", "🚀", 9_900))
+"""(name, icon, price_minor) that a new brand begins with."""

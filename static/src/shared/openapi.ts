@@ -30,6 +30,10 @@ export interface components {
             role: components["schemas"]["Role"];
             store: components["schemas"]["accounts_routes_StoreName"] | null;
         };
+        /** AddStock */
+        AddStock: {
+            add: number;
+        };
         /** ArrivalView */
         ArrivalView: {
             amount_minor: number;
@@ -900,6 +904,7 @@ export interface components {
         /** SkuView */
         SkuView: {
             code: string;
+            free: number;
             price_minor: number;
             /** Format: uuid */
             sku_id: string;
@@ -954,6 +959,12 @@ export interface components {
             kind: string;
             /** @default  */
             note: string;
+        };
+        /** StockNow */
+        StockNow: {
+            free: number;
+            /** Format: uuid */
+            sku_id: string;
         };
         /** StoreOfRoom */
         StoreOfRoom: {

@@ -1,0 +1,29 @@
+"""What headquarters does before a show: products, their stock, gifts to tip with."""
+
+from __future__ import annotations
+
+from tests.acceptance.demo import Demo, is_problem
+
+
+def test_units_come_in_once_for_each_key(demo: Demo) -> None:
+    owner = demo.staff("owner")
+    product = {"title": "Test tin", "skus": [{"title": "", "price_minor": 1000, "stock": 7}]}
+    made = owner.post("/api/products", product)
+    assert made.status_code == 201, made.text
+    sku = made.json()["skus"][0]
+    assert sku["free"] == 7
+    path = f"/api/skus/{sku['sku_id']}/stock"
+    assert owner.post(path, {"add": 5}, key="delivery 1").json()["free"] == 12
+    assert owner.post(path, {"add": 5}, key="delivery 1").json()["free"] == 12
+    assert owner.post(path, {"add": -2}).json()["free"] == 10
+    assert is_problem(owner.post(path, {"add": -11}), 409, "out-of-stock")["left"] == 10
+    listed = owner.get("/api/products", params={"q": "Test tin"}).json()["items"]
+    assert listed[0]["skus"][0]["free"] == 10
+    is_problem(demo.staff("manager").post(path, {"add": 1}), 403)
+    is_problem(demo.staff("other_brand_owner").post(path, {"add": 1}), 404)
+
+
+def test_a_new_brand_has_gifts_from_the_start(demo: Demo) -> None:
+    gifts = demo.staff("other_brand_owner").get("/api/gifts").json()["items"]
+    assert len(gifts) >= 3
+    assert all(gift["price_minor"] > 0 for gift in gifts)
