@@ -156,14 +156,15 @@ def _install(*what: str) -> None:
 
 
 def _uv_settings() -> dict[str, str]:
-    """uv doesn't read pip's configuration: hand on the index that is set there."""
+    """uv doesn't read pip's configuration: hand on the index and the certificates that are set there."""
     if "UV_DEFAULT_INDEX" in os.environ or "UV_INDEX_URL" in os.environ:
         return {}
     listed = subprocess.run(
         [str(BIN / "python"), "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
     )
-    found = re.search(r"^(?:global|install|:env:)\.index-url='(.+)'$", listed.stdout, re.MULTILINE)
-    return {"UV_DEFAULT_INDEX": found[1]} if found else {}
+    names = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
+    found = re.findall(r"^(?:global|install|:env:)\.(index-url|cert)='(.+)'$", listed.stdout, re.MULTILINE)
+    return {names[name]: value for name, value in found if names[name] not in os.environ}
 
 
 def _node_is_new_enough() -> bool:

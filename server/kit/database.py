@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import msgspec
 import sqlalchemy.ext.asyncio
 import sqlalchemy.orm
@@ -15,6 +16,7 @@ import sqlmodel
 from sqlalchemy import BigInteger, DateTime, MetaData
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel import Field, SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -67,6 +69,26 @@ class Session(AsyncSession):
 
     sync_session_class = _SyncSession
     execute = sqlalchemy.ext.asyncio.AsyncSession.execute
+
+
+_AWAY = (
+    ConnectionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InternalClientError,  # asyncpg's own confusion over a line that breaks under a statement
+)
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether PostgreSQL could not be asked: down, starting, or gone under a statement, whose effect is unknown."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, _AWAY) or (isinstance(cause, DBAPIError) and cause.connection_invalidated):
+            return True
+        cause = cause.__cause__
+    return False
 
 
 class Database:

@@ -9,6 +9,8 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
+from server.kit.database import is_away
+
 log = structlog.get_logger()
 
 PROBLEM_JSON = "application/problem+json"
@@ -119,6 +121,11 @@ def _http(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     return response
 
 
+def _away(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    log.warning("the database is away", path=request.scope.get("path"), why=repr(error))
+    return render(Unavailable(retry_after_s=1).body())
+
+
 def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     log.exception("unhandled", path=request.scope.get("path"), exc_info=error)
     return render(
@@ -140,6 +147,8 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
             return _validation(request, error)
         case HTTPException():
             return _http(request, error)
+        case _ if is_away(error):
+            return _away(request, error)
         case _:
             return _unexpected(request, error)
 
