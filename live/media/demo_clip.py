@@ -61,7 +61,7 @@ class _Painter:
         """Y, Cb and Cr, as wide as the rows of the frame that they go into."""
         luma, blue, red = self._background(turn, widths)
         self._place_object(turn, (luma, blue, red))
-        luma.paste(220, (_MARGIN, 236), self._label)
+        luma.paste(220, (_MARGIN, 312), self._label)
         self._place_clock(turn, luma)
         return luma, blue, red
 
