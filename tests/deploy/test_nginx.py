@@ -59,6 +59,7 @@ def test_pages_api_and_sockets_pass_and_metrics_do_not(front: tuple[Demo, str]) 
 
 def test_the_committed_file_is_valid_as_it_is(tmp_path: Path) -> None:
     text = (ROOT / "deploy/nginx.conf").read_text().replace("server web:8000;", "server 127.0.0.1:8000;")
+    text = text.replace("/tmp/nginx", f"{tmp_path}/nginx")
     (tmp_path / "nginx.conf").write_text(text)
     checked = subprocess.run(
         [NGINX, "-t", "-c", str(tmp_path / "nginx.conf")], capture_output=True, text=True
