@@ -16,18 +16,19 @@ BACK_WITHIN_S = 30.0
 
 
 @dataclass(frozen=True)
-class Killed:
+class Victim:
+    """A process as it was before its death."""
+
     name: str
     pid: int
     restarts: int
-    at: float
 
 
 class Processes:
     def __init__(self, demo: Demo) -> None:
         self._url = f"{demo.base_url}/health/ready"
         self._http = httpx.Client(timeout=5)
-        self.kills = 0
+        self._died_at: dict[int, float] = {}
 
     def health(self) -> dict[str, Any] | None:
         """None while nobody answers."""
@@ -41,7 +42,23 @@ class Processes:
         health = self.health()
         return health["supervisor"]["processes"][name] if health else None
 
-    def ready(self, name: str) -> dict[str, Any]:
+    def aim(self, *names: str) -> list[Victim]:
+        """Their numbers, learnt before a rush, so that the kill comes in the moment in which it is wanted."""
+        states = [(name, self._ready(name)) for name in names]
+        return [Victim(name, state["pid"], state["restarts"]) for name, state in states]
+
+    def kill(self, *victims: Victim) -> None:
+        for victim in victims:
+            os.kill(victim.pid, signal.SIGKILL)
+            self._died_at[victim.pid] = time.monotonic()
+
+    def back(self, *victims: Victim) -> float:
+        """Waits until other processes stand in their places; how many seconds after the kill."""
+        for victim in victims:
+            eventually(f"{victim.name} is started again", lambda v=victim: self._replaced(v), BACK_WITHIN_S)
+        return time.monotonic() - min(self._died_at[victim.pid] for victim in victims)
+
+    def _ready(self, name: str) -> dict[str, Any]:
         def look() -> dict[str, Any] | None:
             state = self.state(name)
             return state if state and state["state"] == "ready" else None
@@ -49,33 +66,12 @@ class Processes:
         seen: dict[str, Any] = eventually(f"{name} is ready", look, BACK_WITHIN_S)
         return seen
 
-    def kill(self, *names: str) -> list[Killed]:
-        """All of them in one moment."""
-        aimed = self.aim(*names)
-        for victim in aimed:
-            self.finish(victim)
-        return aimed
-
-    def aim(self, *names: str) -> list[Killed]:
-        states = [(name, self.ready(name)) for name in names]
-        return [Killed(name, state["pid"], state["restarts"], time.monotonic()) for name, state in states]
-
-    def finish(self, victim: Killed) -> None:
-        self.kills += 1
-        os.kill(victim.pid, signal.SIGKILL)
-
-    def back(self, *killed: Killed) -> float:
-        """Waits until other processes stand in their places; how many seconds after the kill."""
-        for one in killed:
-            eventually(f"{one.name} is started again", lambda one=one: self._replaced(one), BACK_WITHIN_S)
-        return time.monotonic() - killed[0].at
-
-    def _replaced(self, killed: Killed) -> bool:
-        state = self.state(killed.name)
+    def _replaced(self, victim: Victim) -> bool:
+        state = self.state(victim.name)
         return bool(
             state
             and state["state"] == "ready"
-            and state["pid"] != killed.pid
-            and state["restarts"] > killed.restarts
+            and state["pid"] != victim.pid
+            and state["restarts"] > victim.restarts
             and state["last_exit"] == -signal.SIGKILL
         )

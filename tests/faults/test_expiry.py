@@ -21,11 +21,10 @@ def test_held_units_come_back_once(room: Showroom, processes: Processes, crowd: 
     )
     buyers = [Buyer(person, room.holds_path(sale["sale_id"])) for person in crowd]
     _all_hold(buyers, PER_BUYER)
-    aimed = processes.aim("web", "worker")
+    victims = processes.aim("web", "worker")
     eventually("the first expires", lambda: room.units(sale["sale_id"])["held"] < stock, 30)
-    for victim in aimed:
-        processes.finish(victim)
-    processes.back(*aimed)
+    processes.kill(*victims)
+    processes.back(*victims)
     eventually("all come back", lambda: room.units(sale["sale_id"])["free"] == stock, 30)
     for buyer in buyers:
         expired = room.orders(buyer.person, sale["sale_id"])

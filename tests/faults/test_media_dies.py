@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.acceptance.demo import eventually
-from tests.faults.processes import Killed, Processes
+from tests.faults.processes import Processes, Victim
 from tests.faults.showroom import Showroom
 
 PLAYS_WITHIN_S = 60.0
@@ -20,14 +20,15 @@ def _bitrate(room: Showroom) -> int:
 
 
 @pytest.fixture(scope="session")
-def killed_media(room: Showroom, processes: Processes) -> Killed:
+def killed_media(room: Showroom, processes: Processes) -> Victim:
     """While the clip played."""
     eventually("the clip plays", lambda: _bitrate(room), PLAYS_WITHIN_S)
-    (killed,) = processes.kill("media")
-    return killed
+    (media,) = processes.aim("media")
+    processes.kill(media)
+    return media
 
 
-def test_its_death_is_told_and_it_is_started_again(processes: Processes, killed_media: Killed) -> None:
+def test_its_death_is_told_and_it_is_started_again(processes: Processes, killed_media: Victim) -> None:
     processes.back(killed_media)
     health = processes.health()
     assert health

@@ -12,10 +12,12 @@ from tests.faults.watcher import Watcher
 def test_the_room_comes_back_to_where_it_was(
     room: Showroom, processes: Processes, crowd: list[Person]
 ) -> None:
+    everything = processes.aim("postgres", "valkey", "web", "worker")
     with Watcher(room, room.buyers(1)[0]) as seat:
         with Rush(room, crowd, stock=120, limit=6, taps=8) as rush:
             rush.await_granted(30)
-            processes.back(*processes.kill("postgres", "valkey", "web", "worker"))
+            processes.kill(*everything)
+            processes.back(*everything)
         rush.must_have_kept_its_word()
         assert seat.wrong == []
     rush.must_sell_out()

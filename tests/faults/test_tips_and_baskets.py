@@ -22,13 +22,15 @@ def test_each_tip_and_each_basket_is_booked_once(
 ) -> None:
     viewers = [Viewer(room, person) for person in crowd[: len(crowd) // 2]]
     rounds = threading.Semaphore(0)
+    victims = processes.aim("web", "postgres")
     with Watcher(room, room.buyers(1)[0]) as seat:
         with ThreadPoolExecutor(len(viewers)) as pool:
             done = [pool.submit(viewer.spend, rounds) for viewer in viewers]
-            for name in ("web", "postgres"):
+            for victim in victims:
                 for _ in range(len(done) * ROUNDS // 3):
                     assert rounds.acquire(timeout=PATIENCE_S)
-                processes.back(*processes.kill(name))
+                processes.kill(victim)
+                processes.back(victim)
             for viewer in done:
                 viewer.result()
         tips = dict.fromkeys((tip for viewer in viewers for tip in viewer.tips), 1)

@@ -27,13 +27,14 @@ def test_a_rush_goes_on_while_the_gate_is_lost(
     room: Showroom, processes: Processes, crowd: list[Person], gate: GateView
 ) -> None:
     first, second = room.buyers(2)
+    valkey = processes.aim("valkey")
     with Watcher(room, first) as one, Watcher(room, second) as other:
         must_talk(one, other)
         with Rush(room, crowd, stock=200, limit=10, taps=14) as rush:
             rush.await_granted(30)
-            killed = processes.kill("valkey")
+            processes.kill(*valkey)
             rush.await_granted(50)
-            processes.back(*killed)
+            processes.back(*valkey)
         _must_have_stayed_honest(room, rush, gate)
         must_talk(one, other)
         must_talk(other, one)

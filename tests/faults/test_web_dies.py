@@ -13,12 +13,13 @@ def test_a_rush_goes_on_where_it_was_cut_off(
     room: Showroom, processes: Processes, crowd: list[Person]
 ) -> None:
     first, second = room.buyers(2)
+    web = processes.aim("web")
     with Watcher(room, first) as one, Watcher(room, second) as other:
         with Rush(room, crowd, stock=200, limit=10, taps=14) as rush:
             rush.await_granted(40)
-            killed = processes.kill("web")
+            processes.kill(*web)
             one.say("Is anybody there?")
-            processes.back(*killed)
+            processes.back(*web)
         assert rush.answers[0] > 0, "the kill came when nobody waited for an answer"
         rush.must_have_kept_its_word()
         must_talk(other, one)

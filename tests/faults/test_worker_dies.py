@@ -33,11 +33,13 @@ def test_payments_arrive_and_everything_follows_from_them_once(
             assert buyer.granted[0].placed
             buyer.pay(buyer.granted[0].placed["order_id"], ends)
         assert [_status(buyer) for buyer in buyers] == ["awaiting_payment"] * len(buyers)
-        processes.finish(worker)
+        processes.kill(worker)
         processes.back(worker)
         for buyer in (buyers[0], buyers[len(buyers) // 2]):
+            (worker,) = processes.aim("worker")
             eventually("the payment arrives", lambda buyer=buyer: _status(buyer) == "paid", 30)
-            processes.back(*processes.kill("worker"))
+            processes.kill(worker)
+            processes.back(worker)
         eventually("all are paid", lambda: _paid(buyers) == len(buyers), 30)
 
         orders = {buyer.paid_order for buyer in buyers}
