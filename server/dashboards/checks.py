@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
+
+from server.kit.checks import Broken, broken_rows
 
 VERIFY = {
     "room_figures_equal_order_history": """
@@ -35,9 +34,6 @@ VERIFY = {
 """Queries that list broken rows; an empty answer is the proof."""
 
 
-async def verify(session: AsyncSession) -> dict[str, list[dict[str, Any]]]:
+async def verify(session: AsyncSession) -> Broken:
     """Every figure shown, against its ledger: check name → broken rows."""
-    return {
-        name: [dict(row) for row in (await session.execute(text(query))).mappings()]
-        for name, query in VERIFY.items()
-    }
+    return await broken_rows(session, VERIFY)

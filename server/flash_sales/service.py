@@ -16,6 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from server.flash_sales.facts import SaleClosed, SaleOpened
 from server.flash_sales.gate import Gate, GateClaim, GateState
 from server.flash_sales.models import FlashSale, FlashSaleLine
+from server.kit.checks import Broken, broken_rows
 from server.kit.database import Database
 from server.kit.facts import record
 from server.kit.ids import uuid7
@@ -340,8 +341,5 @@ VERIFY = {
 """Queries that list broken rows."""
 
 
-async def verify(session: AsyncSession) -> dict[str, list[dict[str, Any]]]:
-    return {
-        name: [dict(row) for row in (await session.execute(text(query))).mappings()]
-        for name, query in VERIFY.items()
-    }
+async def verify(session: AsyncSession) -> Broken:
+    return await broken_rows(session, VERIFY)

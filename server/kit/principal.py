@@ -106,8 +106,3 @@ def allow(*roles: Role) -> Callable[[AnyConnection, BaseRouteHandler], None]:
             raise Forbidden
 
     return guard
-
-
-def viewers_only(connection: AnyConnection, _: BaseRouteHandler) -> None:
-    """A guard: only members and guests."""
-    member_of(connection)

@@ -14,6 +14,7 @@ from sqlalchemy import text, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from server.kit.checks import Broken, broken_rows
 from server.kit.facts import record
 from server.kit.idempotency import KeyReused
 from server.kit.ids import readable_code, uuid7
@@ -668,9 +669,6 @@ VERIFY = {
 """Queries that list broken rows."""
 
 
-async def verify(session: AsyncSession) -> dict[str, list[dict[str, Any]]]:
+async def verify(session: AsyncSession) -> Broken:
     """Order invariants: check name → broken rows."""
-    return {
-        name: [dict(row) for row in (await session.execute(text(query))).mappings()]
-        for name, query in VERIFY.items()
-    }
+    return await broken_rows(session, VERIFY)

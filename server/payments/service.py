@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import text, update
+from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from server.kit.checks import Broken, broken_rows
 from server.kit.facts import record
 from server.kit.ids import uuid7
-from server.kit.problems import Conflict, NotFound, Problem
+from server.kit.problems import NotFound, Problem
 from server.kit.settings import Settings
 from server.payments.facts import PaymentFailed, PaymentSucceeded, RefundRequested
 from server.payments.models import Payment, PaymentEvent, Refund
@@ -218,13 +218,6 @@ async def settle_refund(session: AsyncSession, refund_id: UUID, now: datetime, f
     )
 
 
-async def must_be_pending(session: AsyncSession, payment_id: UUID) -> Payment:
-    payment = await get(session, payment_id)
-    if payment.status != "pending":
-        raise Conflict(status_now=payment.status)
-    return payment
-
-
 VERIFY = {
     "refunds_within_payments": """
         SELECT p.id::text, p.amount_minor, p.refunded_minor, coalesce(sum(r.amount_minor), 0)::bigint AS refunds
@@ -233,9 +226,6 @@ VERIFY = {
 }
 
 
-async def verify(session: AsyncSession) -> dict[str, list[dict[str, Any]]]:
+async def verify(session: AsyncSession) -> Broken:
     """Payment invariants: check name → broken rows."""
-    return {
-        name: [dict(row) for row in (await session.execute(text(query))).mappings()]
-        for name, query in VERIFY.items()
-    }
+    return await broken_rows(session, VERIFY)

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from server.kit.checks import Broken, broken_rows
 from server.kit.ids import uuid7
 from server.kit.problems import Conflict, Problem
 from server.stock.rules import Pool
@@ -311,9 +312,6 @@ VERIFY = {
 """Queries that list broken rows; an empty answer is the proof."""
 
 
-async def verify(session: AsyncSession) -> dict[str, list[dict[str, Any]]]:
+async def verify(session: AsyncSession) -> Broken:
     """Every stock invariant from the truth: check name → broken rows."""
-    return {
-        name: [dict(row) for row in (await session.execute(text(query))).mappings()]
-        for name, query in VERIFY.items()
-    }
+    return await broken_rows(session, VERIFY)

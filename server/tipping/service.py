@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -11,6 +10,7 @@ from sqlalchemy import text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from server.kit.checks import Broken, broken_rows
 from server.kit.facts import record
 from server.kit.idempotency import KeyReused
 from server.kit.ids import uuid7
@@ -163,9 +163,6 @@ VERIFY = {
 """Queries that list broken rows; an empty answer is the proof."""
 
 
-async def verify(session: AsyncSession) -> dict[str, list[dict[str, Any]]]:
+async def verify(session: AsyncSession) -> Broken:
     """Every tipping invariant from the truth: check name → broken rows."""
-    return {
-        name: [dict(row) for row in (await session.execute(text(query))).mappings()]
-        for name, query in VERIFY.items()
-    }
+    return await broken_rows(session, VERIFY)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from server.kit.checks import Broken, broken_rows
 from server.kit.facts import record
 from server.kit.ids import uuid7
 from server.kit.problems import Problem
@@ -255,9 +255,6 @@ VERIFY = {
 """Queries that list broken rows; an empty answer is the proof."""
 
 
-async def verify(session: AsyncSession) -> dict[str, list[dict[str, Any]]]:
+async def verify(session: AsyncSession) -> Broken:
     """Every wallet invariant from the truth: check name → broken rows."""
-    return {
-        name: [dict(row) for row in (await session.execute(text(query))).mappings()]
-        for name, query in VERIFY.items()
-    }
+    return await broken_rows(session, VERIFY)
