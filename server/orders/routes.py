@@ -19,7 +19,7 @@ from server.kit.paging import Page
 from server.kit.principal import Principal
 from server.kit.problems import Forbidden, Invalid
 from server.kit.settings import Settings
-from server.orders import service, views
+from server.orders import fulfilment, service, views
 from server.orders.service import Placed
 from server.orders.views import OrderView
 from server.payments import service as payments
@@ -168,7 +168,7 @@ async def set_delivery(
     order_id: UUID, data: Deliver | PickUp, member: Principal, session: AsyncSession
 ) -> OrderView:
     """`{"method": "delivery", …}` to an address or `{"method": "pick_up", "store_id"}`."""
-    await service.set_delivery(session, member, order_id, msgspec.to_builtins(data))
+    await fulfilment.set_delivery(session, member, order_id, msgspec.to_builtins(data))
     return await service.show(session, member, order_id)
 
 
@@ -176,7 +176,7 @@ async def set_delivery(
 async def ship(
     order_id: UUID, data: Ship, staff: Principal, session: AsyncSession, clock: Clock
 ) -> OrderView:
-    await service.ship(session, staff, order_id, data.carrier, data.tracking_number, clock())
+    await fulfilment.ship(session, staff, order_id, data.carrier, data.tracking_number, clock())
     return await service.show(session, staff, order_id)
 
 
@@ -184,7 +184,7 @@ async def ship(
 async def pick_up(
     order_id: UUID, data: Code, staff: Principal, session: AsyncSession, clock: Clock
 ) -> OrderView:
-    await service.pick_up(session, staff, order_id, data.code, clock())
+    await fulfilment.pick_up(session, staff, order_id, data.code, clock())
     return await service.show(session, staff, order_id)
 
 
@@ -201,7 +201,7 @@ async def pick_up_by_code(
     """The code typed at the counter of a store."""
     if not (staff.is_headquarters or staff.store_id == store_id):
         raise Forbidden
-    order_id = await service.pick_up_by_code(session, staff, store_id, data.code, clock())
+    order_id = await fulfilment.pick_up_by_code(session, staff, store_id, data.code, clock())
     view = (await views.load(session, "WHERE o.id = :id", {"id": order_id}, staff=True))[0]
     return PickedUp(view.order_id, view.number, list(view.lines))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -25,7 +24,6 @@ from server.kit.settings import Settings
 from server.orders import rules, views
 from server.orders.facts import (
     HeldOrder,
-    OrderFulfilled,
     OrderPaid,
     OrderRefunded,
     OrdersHeld,
@@ -53,10 +51,6 @@ class WrongStatus(Conflict):
 
 class PaymentTooLate(Problem):
     status, slug, title = 410, "payment-too-late", "The time to pay is over; the units went back"
-
-
-class WrongPickUpCode(Problem):
-    status, slug, title = 409, "wrong-pick-up-code", "No order waits under this pick-up code"
 
 
 def new_number(now: datetime) -> str:
@@ -221,7 +215,7 @@ async def start_payment(
     now: datetime,
 ) -> Payment:
     """Raises `NotFound`, `PaymentTooLate` (410), `WrongStatus` (409)."""
-    order = await _own(session, member, order_id)
+    order = await own(session, member, order_id)
     if order.status == "expired" or (order.status == "awaiting_payment" and order.pay_by <= now):
         raise PaymentTooLate
     if order.status != "awaiting_payment":
@@ -439,124 +433,10 @@ async def refund(
     return booked[0].id
 
 
-# Fulfilling
-
-
-async def set_delivery(
-    session: AsyncSession, member: Principal, order_id: UUID, delivery: dict[str, Any]
-) -> None:
-    """Where it goes: an address, or a store of the brand to pick it up at. Until it is on its way."""
-    order = await _own(session, member, order_id, lock=True)
-    if order.status not in {"awaiting_payment", "paid"} or order.fulfilment in {"shipped", "picked_up"}:
-        raise WrongStatus(order_status=order.status)
-    if delivery["method"] == "pick_up":
-        store = await session.execute(
-            text("SELECT name, address FROM store WHERE id = :id AND brand_id = :brand_id"),
-            {"id": UUID(delivery["store_id"]), "brand_id": order.brand_id},
-        )
-        if (found := store.first()) is None:
-            raise Invalid(errors=[{"field": "store_id", "message": "no such store"}])
-        delivery = {**delivery, "store_name": found[0], "store_address": found[1]}
-        order.pick_up_code = order.pick_up_code or f"{secrets.randbelow(10**8):08d}"
-    order.delivery = delivery
-    if order.status == "paid":
-        order.fulfilment = "to_pick_up" if delivery["method"] == "pick_up" else "to_ship"
-    await session.flush()
-
-
-async def ship(
-    session: AsyncSession,
-    staff: Principal,
-    order_id: UUID,
-    carrier: str,
-    tracking_number: str,
-    now: datetime,
-) -> None:
-    """Raises `WrongStatus` (409) unless it is paid and not yet handed over."""
-    order = await _to_fulfil(session, staff, order_id)
-    if order.fulfilment not in {"none", "to_ship"}:
-        raise WrongStatus(order_status=order.status, fulfilment=order.fulfilment)
-    order.delivery = {
-        **(order.delivery or {"method": "delivery"}),
-        "carrier": carrier,
-        "tracking_number": tracking_number,
-    }
-    await _hand_over(session, staff, order, "shipped", now, carrier, tracking_number)
-
-
-async def pick_up(session: AsyncSession, staff: Principal, order_id: UUID, code: str, now: datetime) -> None:
-    """Raises `WrongPickUpCode` (409), `WrongStatus` (409)."""
-    order = await _to_fulfil(session, staff, order_id)
-    if order.fulfilment != "to_pick_up":
-        raise WrongStatus(order_status=order.status, fulfilment=order.fulfilment)
-    if not secrets.compare_digest(order.pick_up_code or "", code):
-        raise WrongPickUpCode
-    await _hand_over(session, staff, order, "picked_up", now)
-
-
-async def pick_up_by_code(
-    session: AsyncSession, staff: Principal, store_id: UUID, code: str, now: datetime
-) -> UUID:
-    """The code typed at a store's counter finds its order. Raises `WrongPickUpCode` (409)."""
-    found = await session.execute(
-        text(
-            "SELECT id FROM orders WHERE brand_id = :brand_id AND pick_up_code = :code "
-            "AND fulfilment = 'to_pick_up' AND delivery->>'store_id' = :store_id"
-        ),
-        {"brand_id": staff.brand_id, "code": code, "store_id": str(store_id)},
-    )
-    order_id = found.scalar()
-    if order_id is None:
-        raise WrongPickUpCode
-    await pick_up(session, staff, order_id, code, now)
-    return UUID(str(order_id))
-
-
-async def _hand_over(
-    session: AsyncSession,
-    staff: Principal,
-    order: Order,
-    step: Any,
-    now: datetime,
-    carrier: str = "",
-    tracking_number: str = "",
-) -> None:
-    order.fulfilment = step
-    note = f"{carrier} {tracking_number}".strip()
-    session.add(OrderEvent(order_id=order.id, kind=step, at=now, note=note, actor_id=staff.id))
-    await session.flush()
-    await record(
-        session,
-        OrderFulfilled(
-            brand_id=order.brand_id,
-            order_id=order.id,
-            number=order.number,
-            member_id=order.member_id,
-            store_id=order.store_id,
-            room_id=order.room_id,
-            step=step,
-            carrier=carrier,
-            tracking_number=tracking_number,
-        ),
-    )
-
-
-async def _to_fulfil(session: AsyncSession, staff: Principal, order_id: UUID) -> Order:
-    order = (await session.exec(select(Order).where(Order.id == order_id).with_for_update())).first()
-    if order is None or order.brand_id != staff.brand_id:
-        raise NotFound
-    stores = {UUID(str(store)) for store in (order.store_id, (order.delivery or {}).get("store_id")) if store}
-    if not rules.may_fulfil(staff, order.brand_id, stores):
-        raise NotFound
-    if order.status != "paid":
-        raise WrongStatus(order_status=order.status)
-    return order
-
-
 # Reading
 
 
-async def _own(session: AsyncSession, member: Principal, order_id: UUID, *, lock: bool = False) -> Order:
+async def own(session: AsyncSession, member: Principal, order_id: UUID, *, lock: bool = False) -> Order:
     query = select(Order).where(Order.id == order_id, Order.member_id == member.id)
     order = (await session.exec(query.with_for_update() if lock else query)).first()
     if order is None:
