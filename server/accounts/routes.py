@@ -8,11 +8,12 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import Request, Response, delete, get, post, put
+from litestar import Request, Response, delete, get, patch, post, put
 from litestar.datastructures import Cookie
 from litestar.di import Provide
 from litestar.params import Parameter
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
+from msgspec import UNSET, UnsetType
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.accounts import rules, service
@@ -106,6 +107,14 @@ class NewAccount(msgspec.Struct, forbid_unknown_fields=True):
     store_id: UUID | None = None
 
 
+class ChangeAccount(msgspec.Struct, forbid_unknown_fields=True):
+    """`store_id` is null for roles without a store."""
+
+    name: Text | UnsetType = UNSET
+    role: Role | UnsetType = UNSET
+    store_id: UUID | UnsetType | None = UNSET
+
+
 @post("/api/session", status_code=HTTP_200_OK, dependencies=LIMITED, tags=["session"])
 async def sign_in(
     data: SignIn,
@@ -193,6 +202,15 @@ async def create(data: NewAccount, staff: Principal, session: AsyncSession) -> A
         login=data.login, name=data.name, password=data.password, role=data.role, store_id=data.store_id
     )
     return await _view(session, await service.hire(session, staff, new))
+
+
+@patch("/api/accounts/{account_id:uuid}", guards=MANAGES_STAFF, tags=["accounts"])
+async def change(
+    account_id: UUID, data: ChangeAccount, staff: Principal, session: AsyncSession
+) -> AccountView:
+    """Another name, role or store; links made before keep the store they were made for."""
+    to = service.AccountChanges(name=data.name, role=data.role, store_id=data.store_id)
+    return await _view(session, await service.change(session, staff, account_id, to))
 
 
 @post(
@@ -313,6 +331,7 @@ ROUTES = [
     set_up,
     listing,
     create,
+    change,
     disable,
     enable,
     reset_password,

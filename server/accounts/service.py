@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from sqlalchemy import delete, func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
@@ -61,6 +62,14 @@ class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
     store_id: UUID | None = None
 
 
+class AccountChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What is left out stays."""
+
+    name: str | UnsetType = UNSET
+    role: Role | UnsetType = UNSET
+    store_id: UUID | UnsetType | None = UNSET
+
+
 # Accounts
 
 
@@ -95,13 +104,33 @@ async def hire(session: AsyncSession, actor: Principal, new: NewAccount) -> Acco
     return await create_account(session, actor.brand_id, new)
 
 
+async def change(session: AsyncSession, actor: Principal, account_id: UUID, to: AccountChanges) -> Account:
+    """Another name, role or store, from the next request on; what was earned at the old store stays there.
+
+    Raises `Forbidden` where the actor may not manage the old or the new role, `NotYourself` for the own role,
+    `LastOwner` (409), `Invalid` (422) for a role without its store.
+    """
+    account = await _managed(session, actor, account_id)
+    role = Role(account.role) if to.role is UNSET else to.role
+    store_id = account.store_id if to.store_id is UNSET else to.store_id
+    rules.must_fit(role, store_id)
+    if role != account.role:
+        if not rules.may_manage(actor.role, role):
+            raise Forbidden
+        await _may_leave_role(session, actor, account)
+    if store_id is not None and store_id != account.store_id:
+        await stores.open_store(session, actor.brand_id, store_id)
+    account.role, account.store_id = role.value, store_id
+    if to.name is not UNSET:
+        account.name = name(to.name)
+    await session.flush()
+    return account
+
+
 async def disable(session: AsyncSession, actor: Principal, account_id: UUID, now: datetime) -> Account:
     """Ends the account's sessions too. Raises `NotYourself` and `LastOwner` (409)."""
     account = await _managed(session, actor, account_id)
-    if account.id == actor.id:
-        raise NotYourself
-    if account.role == Role.OWNER and await _owners_left(session, account) == 0:
-        raise LastOwner
+    await _may_leave_role(session, actor, account)
     account.disabled_at = account.disabled_at or now
     await end_sessions(session, account.id)
     await session.flush()
@@ -285,6 +314,13 @@ async def _managed(session: AsyncSession, actor: Principal, account_id: UUID) ->
     if not rules.may_manage(actor.role, Role(account.role)):
         raise Forbidden
     return account
+
+
+async def _may_leave_role(session: AsyncSession, actor: Principal, account: Account) -> None:
+    if account.id == actor.id:
+        raise NotYourself
+    if account.role == Role.OWNER and await _owners_left(session, account) == 0:
+        raise LastOwner
 
 
 async def _owners_left(session: AsyncSession, but: Account) -> int:

@@ -176,3 +176,53 @@ async def test_a_stores_guides_are_for_its_manager_and_headquarters(desk: Desk) 
 
 async def _sign_in(desk: Desk, password: str = PASSWORD) -> httpx.Response:
     return await desk.ask("POST", "/api/session", json={"login": "wei", "password": password})
+
+
+async def test_a_guide_moves_to_another_store(desk: Desk) -> None:
+    brand_id = await desk.brand()
+    old, new = await desk.store(brand_id), await desk.store(brand_id)
+    owner = await desk.staff(brand_id)
+    guide, token = await desk.account(brand_id, Role.GUIDE, store_id=old.id)
+    moved = await _change(desk, owner, guide.id, {"store_id": str(new.id), "name": "Wei Li"})
+    assert (moved.status_code, moved.json()["store"]["store_id"]) == (200, str(new.id))
+    session = await desk.ask("GET", "/api/session", by=token)
+    assert session.json()["account"]["store"]["store_id"] == str(new.id)
+    assert session.json()["account"]["name"] == "Wei Li"
+
+
+async def test_a_guide_becomes_the_manager_and_a_manager_leaves_the_stores(desk: Desk) -> None:
+    brand_id = await desk.brand()
+    store = await desk.store(brand_id)
+    owner, operator = await desk.staff(brand_id), await desk.staff(brand_id, Role.OPERATOR)
+    guide, _ = await desk.account(brand_id, Role.GUIDE, store_id=store.id)
+    manager = await _change(desk, operator, guide.id, {"role": "manager"})
+    assert (manager.json()["role"], manager.json()["store"]["store_id"]) == ("manager", str(store.id))
+    assert (await _change(desk, operator, guide.id, {"role": "host", "store_id": None})).status_code == 403
+    assert (await _change(desk, owner, guide.id, {"role": "host"})).status_code == 422
+    host = await _change(desk, owner, guide.id, {"role": "host", "store_id": None})
+    assert (host.json()["role"], host.json()["store"]) == ("host", None)
+
+
+async def test_the_last_owner_stays_an_owner(desk: Desk) -> None:
+    brand_id = await desk.brand()
+    (one, by_one), (other, by_other) = await desk.account(brand_id), await desk.account(brand_id)
+    assert (await _change(desk, by_one, one.id, {"role": "operator"})).json()["slug"] == "not-yourself"
+    assert (await _change(desk, by_one, one.id, {"name": "Boss"})).json()["name"] == "Boss"
+    answers = await asyncio.gather(
+        _change(desk, by_one, other.id, {"role": "host"}), _change(desk, by_other, one.id, {"role": "host"})
+    )
+    assert sorted(answer.status_code for answer in answers) in ([200, 403], [200, 409])
+
+
+async def test_another_brands_account_and_store_are_not_there_to_change(desk: Desk) -> None:
+    brand_id, elsewhere = await desk.brand(), await desk.brand("Elsewhere")
+    owner, stranger = await desk.staff(brand_id), await desk.staff(elsewhere)
+    guide, _ = await desk.account(brand_id, Role.GUIDE, store_id=(await desk.store(brand_id)).id)
+    foreign = await desk.store(elsewhere)
+    assert (await _change(desk, stranger, guide.id, {"name": "Mine"})).status_code == 404
+    assert (await _change(desk, owner, guide.id, {"store_id": str(foreign.id)})).status_code == 422
+    assert (await _change(desk, owner, guide.id, {"login": "x"})).status_code == 422
+
+
+async def _change(desk: Desk, by: str, account_id: UUID, to: dict[str, object]) -> httpx.Response:
+    return await desk.ask("PATCH", f"/api/accounts/{account_id}", by=by, json=to)
