@@ -21,13 +21,13 @@ from server.engagement.likes.service import keep_likes
 from server.flash_sales import reactions as flash_sales
 from server.flash_sales.watch import SaleWatch
 from server.kit.clock import Clock, utc_now
-from server.kit.database import Database
+from server.kit.database import Database, log_failure
 from server.kit.ids import uuid7
 from server.kit.outbox import Relay
 from server.kit.redis import connect
 from server.kit.settings import Settings
 from server.members import service as members
-from server.orders import service as orders
+from server.orders import releasing
 from server.payments import reactions as payments
 from server.rooms.media_watch import watch_media
 
@@ -54,7 +54,7 @@ async def work(settings: Settings, stop: asyncio.Event, clock: Clock = utc_now) 
         more = True
         while more:
             async with database.transaction() as session:
-                more = await orders.expire_due(session, clock()) > 0
+                more = await releasing.expire_due(session, clock()) > 0
 
     try:
         async with asyncio.TaskGroup() as loops:
@@ -79,7 +79,7 @@ async def _every(seconds: float, act: Callable[[], Awaitable[None]], stop: async
             await act()
         except BrokerUnavailable:
             log.warning("the broker is away", act=act.__name__)
-        except Exception:
-            log.exception("a sweep failed", act=act.__name__)
+        except Exception as error:
+            log_failure(log, "a sweep failed", error, act=act.__name__)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), seconds)

@@ -258,8 +258,10 @@ async def authenticate(session: AsyncSession, token: str, now: datetime) -> Prin
         )
     )
     account = (await session.exec(asked)).first()
-    if account is None:
-        return None
+    return principal_of(account) if account else None
+
+
+def principal_of(account: Account) -> Principal:
     return Principal(
         kind="staff",
         id=account.id,

@@ -6,19 +6,20 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, text
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.attribution import credits
 from server.attribution.credits import CreditView
+from server.attribution.models import Visit
 from server.attribution.queries import PAST_ALL
 from server.attribution.rules import Figures, GuideName, StoreName, ranking, tags
 from server.kit.paging import PAGE, Page, before, page
 from server.kit.principal import STORE_STAFF, Principal, Role
 from server.kit.problems import Forbidden, NotFound
 from server.orders import service as orders
-from server.orders import views as order_views
-from server.orders.views import OrderView
+from server.orders.service import OrderView
 
 
 class FiguresView(msgspec.Struct, kw_only=True):
@@ -143,30 +144,31 @@ def _fields(figures: Figures) -> dict[str, int]:
     return {**msgspec.structs.asdict(figures), "net_minor": figures.net_minor}
 
 
+_ARRIVALS = text(
+    """
+    SELECT v.id, v.member_id, m.name, v.room_id, v.guide_id, g.name AS guide_name, v.entered_at,
+           p.orders, p.amount_minor, e.visits AS earlier_visits
+    FROM visit v
+    JOIN member m ON m.id = v.member_id
+    LEFT JOIN account g ON g.id = v.guide_id
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS orders, coalesce(sum(o.amount_minor), 0)::bigint AS amount_minor
+        FROM orders o WHERE o.member_id = v.member_id AND o.paid_at IS NOT NULL) p
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS visits FROM visit x
+        WHERE x.member_id = v.member_id AND x.entered_at < v.entered_at) e
+    WHERE v.id = ANY(CAST(:ids AS uuid[])) ORDER BY v.id DESC
+    """
+)
+
+
 async def arrivals(
-    session: AsyncSession, whose: str, owner_id: UUID, cursor: str | None = None
+    session: AsyncSession, whose: ColumnElement[bool], cursor: str | None = None
 ) -> Page[ArrivalView]:
-    """`whose` is `store_id` or `guide_id`. Newest first."""
-    rows = await session.execute(
-        text(
-            f"""
-            SELECT v.id, v.member_id, m.name, v.room_id, v.guide_id, g.name AS guide_name, v.entered_at,
-                   p.orders, p.amount_minor, e.visits AS earlier_visits
-            FROM visit v
-            JOIN member m ON m.id = v.member_id
-            LEFT JOIN account g ON g.id = v.guide_id
-            CROSS JOIN LATERAL (
-                SELECT count(*) AS orders, coalesce(sum(o.amount_minor), 0)::bigint AS amount_minor
-                FROM orders o WHERE o.member_id = v.member_id AND o.paid_at IS NOT NULL) p
-            CROSS JOIN LATERAL (
-                SELECT count(*) AS visits FROM visit x
-                WHERE x.member_id = v.member_id AND x.entered_at < v.entered_at) e
-            WHERE v.{whose} = :owner_id AND v.id < :before
-            ORDER BY v.id DESC LIMIT {PAGE + 1}
-            """  # noqa: S608  a column named by this package
-        ),
-        {"owner_id": owner_id, "before": before(cursor) or PAST_ALL},
-    )
+    """`whose` is a condition on visits. Newest first."""
+    wanted = select(Visit.id).where(whose, col(Visit.id) < (before(cursor) or PAST_ALL))
+    ids = (await session.exec(wanted.order_by(col(Visit.id).desc()).limit(PAGE + 1))).all()
+    rows = await session.execute(_ARRIVALS, {"ids": list(ids)})
     found = [
         ArrivalView(
             arrival_id=row.id,
@@ -208,16 +210,9 @@ async def guide_page(session: AsyncSession, guide: Principal) -> GuidePage:
     return GuidePage(
         store=store,
         guide=GuideName(guide.id, guide.name),
-        arrivals=(await arrivals(session, "guide_id", guide.id)).items,
+        arrivals=(await arrivals(session, col(Visit.guide_id) == guide.id)).items,
         credits=earned,
-        orders=list(
-            await order_views.load(
-                session,
-                "WHERE o.id = ANY(CAST(:ids AS uuid[])) ORDER BY o.id DESC",
-                {"ids": [credit.order_id for credit in earned]},
-                staff=True,
-            )
-        ),
+        orders=await orders.of_ids(session, [credit.order_id for credit in earned]),
         totals=GuideTotals(
             visits=own.visits,
             orders=own.orders,

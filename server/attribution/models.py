@@ -13,6 +13,8 @@ from server.kit.clock import utc_now
 from server.kit.database import Row, document, minor, moment
 from server.kit.ids import uuid7
 
+ONE_LINK_EACH = ("room_id", "member_id", "guide_id", "store_id", "parent_id", "channel")
+
 
 class InvitationLink(Row, table=True):
     """One inviter's link. A re-share has a `parent_id` and keeps the guide and store of the first link.
@@ -24,12 +26,7 @@ class InvitationLink(Row, table=True):
     __table_args__ = (
         Index(
             "uq_invitation_link_inviter",
-            "room_id",
-            "member_id",
-            "guide_id",
-            "store_id",
-            "parent_id",
-            "channel",
+            *ONE_LINK_EACH,
             unique=True,
             postgresql_nulls_not_distinct=True,
         ),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
-import msgspec
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from live.events import RoomEvent, control_topic, store_topic
 from server.attribution import credits, service
 from server.attribution.facts import Arrival, CreditEarned, CreditReversed, ViewerCarried, ViewerEntered
-from server.kit.facts import Fact, announces, in_transaction
+from server.kit.facts import announces, in_transaction
 from server.members.facts import MembersMerged
 from server.orders.facts import OrderPaid, OrderRefunded
 
@@ -30,18 +29,11 @@ async def follow_the_member(session: AsyncSession, fact: MembersMerged) -> None:
     await service.merge(session, fact.guest_id, fact.member_id)
 
 
-def _event(topic: str, kind: str, fact: Fact, **data: object) -> RoomEvent:
-    return RoomEvent(topic=topic, kind=kind, data=msgspec.to_builtins(data), id=str(fact.fact_id))
-
-
-def _arrival(viewer: Arrival, fact: ViewerEntered | ViewerCarried) -> Sequence[RoomEvent]:
-    if viewer.store is None:
-        return ()
-    return (
-        _event(
+def _arrival(viewer: Arrival, fact: ViewerEntered | ViewerCarried) -> Iterator[RoomEvent]:
+    if viewer.store is not None:
+        yield fact.event(
             store_topic(viewer.store.store_id),
             "arrival",
-            fact,
             member_id=viewer.member_id,
             name=viewer.name,
             guide_id=viewer.guide.account_id if viewer.guide else None,
@@ -50,61 +42,50 @@ def _arrival(viewer: Arrival, fact: ViewerEntered | ViewerCarried) -> Sequence[R
             amount_minor=viewer.amount_minor,
             tags=viewer.tags,
             at=fact.at,
-        ),
-    )
+        )
 
 
 @announces(ViewerEntered)
-def tell_entry(fact: ViewerEntered) -> Sequence[RoomEvent]:
+def tell_entry(fact: ViewerEntered) -> Iterator[RoomEvent]:
     viewer = fact.viewer
-    return (
-        *_arrival(viewer, fact),
-        _event(
-            control_topic(fact.room_id),
-            "viewer.entered",
-            fact,
-            member_id=viewer.member_id,
-            name=viewer.name,
-            store=viewer.store,
-            guide=viewer.guide,
-            tags=viewer.tags,
-        ),
+    yield from _arrival(viewer, fact)
+    yield fact.event(
+        control_topic(fact.room_id),
+        "viewer.entered",
+        member_id=viewer.member_id,
+        name=viewer.name,
+        store=viewer.store,
+        guide=viewer.guide,
+        tags=viewer.tags,
     )
 
 
 @announces(ViewerCarried)
-def tell_carried(fact: ViewerCarried) -> Sequence[RoomEvent]:
+def tell_carried(fact: ViewerCarried) -> Iterator[RoomEvent]:
     return _arrival(fact.viewer, fact)
 
 
 @announces(CreditEarned)
-def tell_credit(fact: CreditEarned) -> Sequence[RoomEvent]:
-    if fact.store is None:
-        return ()
-    return (
-        _event(
+def tell_credit(fact: CreditEarned) -> Iterator[RoomEvent]:
+    if fact.store is not None:
+        yield fact.event(
             store_topic(fact.store.store_id),
             "credit.earned",
-            fact,
             credit_id=fact.credit_id,
             order_id=fact.order_id,
             amount_minor=fact.amount_minor,
             guide=fact.guide,
             rule=fact.rule,
             at=fact.at,
-        ),
-    )
+        )
 
 
 @announces(CreditReversed)
-def tell_reversal(fact: CreditReversed) -> Sequence[RoomEvent]:
-    if fact.store is None:
-        return ()
-    return (
-        _event(
+def tell_reversal(fact: CreditReversed) -> Iterator[RoomEvent]:
+    if fact.store is not None:
+        yield fact.event(
             store_topic(fact.store.store_id),
             "credit.reversed",
-            fact,
             credit_id=fact.credit_id,
             order_id=fact.order_id,
             amount_minor=fact.amount_minor,
@@ -112,5 +93,4 @@ def tell_reversal(fact: CreditReversed) -> Sequence[RoomEvent]:
             net_minor=fact.net_minor,
             guide=fact.guide,
             at=fact.at,
-        ),
-    )
+        )

@@ -15,7 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from server.attribution import codes, queries, rules
 from server.attribution.checks import verify as verify
 from server.attribution.facts import Arrival, LinkTouched, ViewerCarried, ViewerEntered
-from server.attribution.models import InvitationLink, Touch, Visit
+from server.attribution.models import ONE_LINK_EACH, InvitationLink, Touch, Visit
 from server.attribution.rules import GuideName, Link, StoreName
 from server.kit.facts import record
 from server.kit.ids import uuid7
@@ -99,17 +99,9 @@ async def _keep(session: AsyncSession, secret: str, link: InvitationLink) -> str
         try:
             async with session.begin_nested():
                 row = await session.execute(
-                    statement.on_conflict_do_update(
-                        index_elements=[
-                            "room_id",
-                            "member_id",
-                            "guide_id",
-                            "store_id",
-                            "parent_id",
-                            "channel",
-                        ],
-                        set_=same,
-                    ).returning(col(InvitationLink.code))
+                    statement.on_conflict_do_update(index_elements=ONE_LINK_EACH, set_=same).returning(
+                        col(InvitationLink.code)
+                    )
                 )
                 return str(row.scalar_one())
         except IntegrityError:
@@ -334,8 +326,8 @@ async def was_invited(session: AsyncSession, room_id: UUID, member_id: UUID) -> 
 
 
 async def merge(session: AsyncSession, guest_id: UUID, member_id: UUID) -> None:
-    """A guest's touches, visits and credits become the member's. Where both were in a room, the guest's visit stands
-    if a link carried it: it is the newer one, for the guest signed in just now."""
+    """A guest's touches, visits and credits become the member's. Where both were in a room, the visit stands whose
+    link was opened last."""
     values = {"guest": guest_id, "member": member_id}
     await session.execute(text("UPDATE touch SET member_id = :member WHERE member_id = :guest"), values)
     await session.execute(
@@ -345,6 +337,9 @@ async def merge(session: AsyncSession, guest_id: UUID, member_id: UUID) -> None:
             FROM visit g
             WHERE v.member_id = :member AND g.member_id = :guest AND g.room_id = v.room_id
               AND g.link_id IS NOT NULL
+              AND (v.link_id IS NULL OR
+                   (SELECT max(at) FROM touch WHERE member_id = :member AND link_id = g.link_id AND refused IS NULL)
+                   >= (SELECT max(at) FROM touch WHERE member_id = :member AND link_id = v.link_id AND refused IS NULL))
             """
         ),
         values,

@@ -7,14 +7,16 @@ from uuid import UUID
 
 from litestar import get
 from litestar.params import Parameter
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.attribution import board, credits
 from server.attribution.board import ArrivalView, Board, GuidePage
 from server.attribution.credits import CreditView
+from server.attribution.models import Visit
 from server.kit.paging import Page
 from server.kit.principal import Principal
-from server.orders.views import OrderView
+from server.orders.service import OrderView
 
 Cursor = Annotated[str | None, Parameter(max_length=64)]
 
@@ -50,7 +52,7 @@ async def store_arrivals(
 ) -> Page[ArrivalView]:
     """Viewers whom this store carries, newest first."""
     await board.scoped_store(session, staff, store_id)
-    return await board.arrivals(session, "store_id", store_id, cursor)
+    return await board.arrivals(session, col(Visit.store_id) == store_id, cursor)
 
 
 @get("/api/guide", tags=["stores"])

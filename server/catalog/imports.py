@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import msgspec
@@ -27,44 +28,76 @@ class Imported(msgspec.Struct):
     problems: list[RowProblem]
 
 
+class Landing(msgspec.Struct, frozen=True):
+    """Where a good row would land; `product_id` and `sku` are those that are there already."""
+
+    row: SheetRow
+    product_id: UUID | None
+    sku: Sku | None
+
+
+class Landed(msgspec.Struct):
+    """`products` are those of the rows that landed, each once, in the list's order."""
+
+    report: Imported
+    products: list[UUID]
+
+
 async def import_sheet(session: AsyncSession, brand_id: UUID, body: bytes) -> Imported:
     """A row is a SKU that is known by its code, or without one by its title and variant.
 
     A new SKU brings its stock along; a known one takes the row's price, and its stock stays what the ledger says.
     Rows of one title are one product. Raises `UnreadableSheet` (422).
     """
+    return (await land(session, brand_id, body, lambda landing: None)).report
+
+
+async def land(
+    session: AsyncSession,
+    brand_id: UUID,
+    body: bytes,
+    object_to: Callable[[Landing], RowProblem | None],
+) -> Landed:
+    """`import_sheet` with a say in it: asked once for each good row, in the list's order; a row that is objected to
+    changes nothing."""
     read = await asyncio.to_thread(sheet.read, body)
     await service.one_writer_at_a_time(session, brand_id)
     known = await _Known.load(session, brand_id, read.rows)
-    result = Imported(read.count, 0, 0, 0, read.problems)
+    report = Imported(read.count, 0, 0, 0, read.problems)
+    landings: list[Landing] = []
     fresh: dict[str, list[SheetRow]] = {}
     for row in read.rows:
-        sku = known.find(row)
-        if isinstance(sku, RowProblem):
-            result.problems.append(sku)
-        elif sku is None:
+        found = known.find(row, waiting=len(fresh.get(row.title, ())))
+        if isinstance(found, Landing):
+            found = object_to(found) or found
+        if isinstance(found, RowProblem):
+            report.problems.append(found)
+            continue
+        landings.append(found)
+        if found.sku is None:
             fresh.setdefault(row.title, []).append(row)
-        elif await service.price(session, sku, row.price_minor):
-            result.updated += 1
+        elif await service.price(session, found.sku, row.price_minor):
+            report.updated += 1
         else:
-            result.unchanged += 1
-    result.created = await _create(session, brand_id, known, fresh, result.problems)
-    result.problems.sort(key=lambda problem: problem.row)
-    return result
+            report.unchanged += 1
+    report.created = await _create(session, brand_id, known, fresh)
+    report.problems.sort(key=lambda problem: problem.row)
+    products = (landing.product_id or known.products[landing.row.title].id for landing in landings)
+    return Landed(report, list(dict.fromkeys(products)))
 
 
 class _Known:
     """What the brand has of the list already."""
 
-    def __init__(self, products: Iterable[Product], skus: Iterable[Sku]) -> None:
+    def __init__(self, products: Sequence[Product], skus: Sequence[Sku]) -> None:
         self.products: dict[str, Product] = {}
         for product in products:
             self.products.setdefault(product.title, product)  # the oldest of a title
         self._titles = {product.id: product.title for product in products}
-        self.skus = list(skus)
-        self._by_code = {sku.code: sku for sku in self.skus}
+        self.variants = Counter(sku.product_id for sku in skus)
+        self._by_code = {sku.code: sku for sku in skus}
         self._by_name: dict[tuple[str, str], Sku] = {}
-        for sku in self.skus:
+        for sku in skus:
             self._by_name.setdefault((self._titles[sku.product_id], sku.title), sku)
 
     @classmethod
@@ -81,48 +114,42 @@ class _Known:
         )
         return cls(products.all(), await service.skus_of(session, list(ids)))
 
-    def find(self, row: SheetRow) -> Sku | RowProblem | None:
+    def find(self, row: SheetRow, waiting: int) -> Landing | RowProblem:
+        """`waiting` new SKUs of this title come before the row."""
         named = self._by_name.get((row.title, row.variant))
-        if not row.code:
-            return named
-        coded = self._by_code.get(row.code)
-        if coded is None and named is not None:
+        sku = self._by_code.get(row.code) if row.code else named
+        if sku is None and named is not None:
             return RowProblem(row.row, "code", f"this variant is there with the code {named.code}")
-        if coded is not None and (self._titles[coded.product_id], coded.title) != (row.title, row.variant):
-            of = " · ".join(part for part in (self._titles[coded.product_id], coded.title) if part)
-            return RowProblem(row.row, "code", f"this is the code of {of}")
-        return coded
+        if sku is not None:
+            title = self._titles[sku.product_id]
+            if (title, sku.title) != (row.title, row.variant):
+                of = " · ".join(part for part in (title, sku.title) if part)
+                return RowProblem(row.row, "code", f"this is the code of {of}")
+            return Landing(row, sku.product_id, sku)
+        product = self.products.get(row.title)
+        if waiting + (self.variants[product.id] if product else 0) >= rules.MOST_SKUS:
+            return RowProblem(row.row, "variant", f"more than {rules.MOST_SKUS} of one product")
+        return Landing(row, product.id if product else None, None)
 
 
 async def _create(
-    session: AsyncSession,
-    brand_id: UUID,
-    known: _Known,
-    fresh: dict[str, list[SheetRow]],
-    problems: list[RowProblem],
+    session: AsyncSession, brand_id: UUID, known: _Known, fresh: dict[str, list[SheetRow]]
 ) -> int:
+    """The new SKUs, and under `known` their new products."""
     facts: list[Fact] = []
-    products: list[Product] = []
     skus: list[Sku] = []
     for title, rows in fresh.items():
         product = known.products.get(title)
-        had = 0 if product is None else sum(sku.product_id == product.id for sku in known.skus)
-        made_now = product is None
+        kind = SkusAdded if product else ProductCreated
         if product is None:
             words = next((row.description for row in rows if row.description), "")
-            product = Product(brand_id=brand_id, title=title, description=words)
-            products.append(product)
-        fit, over = rows[: rules.MOST_SKUS - had], rows[rules.MOST_SKUS - had :]
-        problems += [
-            RowProblem(r.row, "variant", f"more than {rules.MOST_SKUS} of one product") for r in over
-        ]
-        new = [service.new_sku(product, _draft(row), at) for at, row in enumerate(fit, start=had)]
+            product = known.products[title] = Product(brand_id=brand_id, title=title, description=words)
+            session.add(product)
+        had = known.variants[product.id]
+        new = [service.new_sku(product, _draft(row), at) for at, row in enumerate(rows, start=had)]
         skus += new
-        booked = [NewSku(sku.id, row.stock) for sku, row in zip(new, fit, strict=True)]
-        kind = ProductCreated if made_now else SkusAdded
-        if booked:
-            facts.append(kind(brand_id=brand_id, product_id=product.id, skus=booked))
-    session.add_all(products)
+        booked = [NewSku(sku.id, row.stock) for sku, row in zip(new, rows, strict=True)]
+        facts.append(kind(brand_id=brand_id, product_id=product.id, skus=booked))
     await session.flush()
     session.add_all(skus)
     await session.flush()

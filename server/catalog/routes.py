@@ -16,13 +16,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from server.catalog import imports, pictures, rules, service, sheet
 from server.kit.money import PriceMinor
 from server.kit.paging import Page, page
-from server.kit.principal import Principal, Role, allow
+from server.kit.principal import Principal, allow
 from server.kit.problems import NotFound
 
 Text = Annotated[str, msgspec.Meta(max_length=400)]
 LongText = Annotated[str, msgspec.Meta(max_length=20_000)]
 Units = Annotated[int, msgspec.Meta(ge=0, le=rules.MOST_STOCK)]
-KEEPS_CATALOG = [allow(Role.OWNER, Role.OPERATOR)]
+KEEPS_CATALOG = [allow(*rules.KEEPS_CATALOG)]
 
 
 class NewSku(msgspec.Struct, forbid_unknown_fields=True):

@@ -8,6 +8,9 @@ from decimal import Decimal
 
 from server.brands.names import clean, clean_lines, name, optional, wrong
 from server.kit.money import MAX_MINOR
+from server.kit.principal import Role
+
+KEEPS_CATALOG = frozenset({Role.OWNER, Role.OPERATOR})
 
 LONGEST_TITLE = 80
 LONGEST_VARIANT = 40

@@ -73,26 +73,8 @@ class ProductView(msgspec.Struct, frozen=True):
     created_at: datetime
 
 
-class CardSku(msgspec.Struct, frozen=True):
-    sku_id: UUID
-    title: str
-    price_minor: int
-    was_minor: int | None
-
-
-class ProductCard(msgspec.Struct, frozen=True):
-    """What a shelf shows, without stock. `price_minor` is the lowest of its SKUs."""
-
-    product_id: UUID
-    title: str
-    image: str | None
-    price_minor: int
-    was_minor: int | None
-    skus: list[CardSku]
-
-
 class SkuLine(msgspec.Struct, frozen=True):
-    """One SKU as a line of a sale or an order: `title` names product and variant."""
+    """One SKU as a line of a sale: `title` names product and variant, `image` is the picture's hash."""
 
     sku_id: UUID
     product_id: UUID
@@ -259,18 +241,6 @@ async def _free_at_headquarters(session: AsyncSession, sku_ids: Sequence[UUID]) 
     return {row[0]: row[1] for row in rows}
 
 
-async def cards(session: AsyncSession, product_ids: Sequence[UUID]) -> list[ProductCard]:
-    """In the order asked for; ids that are no product's are left out."""
-    found = await session.exec(select(Product).where(col(Product.id).in_(set(product_ids))))
-    products = {product.id: product for product in found.all()}
-    skus = _by_product(await skus_of(session, list(products)))
-    return [
-        _card(products[product_id], skus[product_id])
-        for product_id in product_ids
-        if product_id in products and skus.get(product_id)
-    ]
-
-
 async def lines(session: AsyncSession, brand_id: UUID, sku_ids: Sequence[UUID]) -> dict[UUID, SkuLine]:
     """Those of the brand, by SKU."""
     asked = (
@@ -283,7 +253,7 @@ async def lines(session: AsyncSession, brand_id: UUID, sku_ids: Sequence[UUID]) 
             sku.id,
             product.id,
             f"{product.title} · {sku.title}" if sku.title else product.title,
-            image_url(product.image),
+            product.image,
             sku.price_minor,
             sku.was_minor,
         )
@@ -346,15 +316,3 @@ def _by_product(skus: Iterable[Sku]) -> dict[UUID, list[Sku]]:
     for sku in skus:
         found.setdefault(sku.product_id, []).append(sku)
     return found
-
-
-def _card(product: Product, skus: Sequence[Sku]) -> ProductCard:
-    cheapest = min(skus, key=lambda sku: sku.price_minor)
-    return ProductCard(
-        product_id=product.id,
-        title=product.title,
-        image=image_url(product.image),
-        price_minor=cheapest.price_minor,
-        was_minor=cheapest.was_minor,
-        skus=[CardSku(sku.id, sku.title, sku.price_minor, sku.was_minor) for sku in skus],
-    )

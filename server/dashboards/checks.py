@@ -24,7 +24,7 @@ VERIFY = {
         FROM room r CROSS JOIN LATERAL (
             SELECT count(*) FILTER (WHERE paid_at IS NOT NULL) AS orders_paid,
                    coalesce(sum(amount_minor) FILTER (WHERE paid_at IS NOT NULL), 0) AS amount_minor,
-                   coalesce(sum(refunded_minor), 0) AS refunded_minor
+                   coalesce(sum(goods_refunded_minor), 0) AS refunded_minor
             FROM orders WHERE room_id = r.id) o
         WHERE jsonb_typeof(r.report) = 'object' AND (
             (r.report->'money'->>'orders_paid')::bigint > o.orders_paid

@@ -1,6 +1,7 @@
 """A room's figures, counted from the truth: orders, tips, visits, lines, and the minutes that the recorder kept.
 
-An order counts as paid from the moment it was paid, whatever became of it; what went back is `refunded_minor`.
+An order counts as paid from the moment it was paid, whatever became of it; what went back for its goods is
+`refunded_minor` (money that came twice or too late was never a sale, and neither is its way back).
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ async def money(session: AsyncSession, room_id: UUID) -> Money:
                 SELECT count(*) FILTER (WHERE status = 'awaiting_payment') AS orders_held,
                        count(*) FILTER (WHERE paid_at IS NOT NULL) AS orders_paid,
                        coalesce(sum(amount_minor) FILTER (WHERE paid_at IS NOT NULL), 0)::bigint AS amount_minor,
-                       coalesce(sum(refunded_minor), 0)::bigint AS refunded_minor,
+                       coalesce(sum(goods_refunded_minor), 0)::bigint AS refunded_minor,
                        (SELECT coalesce(sum(amount_minor), 0)::bigint FROM tip WHERE room_id = :room_id) AS tips_minor
                 FROM orders WHERE room_id = :room_id
                 """

@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from live.presence import Presence
 from server.kit.clock import Clock, utc_now
-from server.kit.database import Database
+from server.kit.database import Database, log_failure
 
 log = structlog.get_logger()
 
@@ -76,7 +76,7 @@ async def record_minutes(
             if watching:
                 async with database.transaction() as session:
                     await write(session, watching, clock())
-        except Exception:
-            log.exception("watching was not recorded")
+        except Exception as error:
+            log_failure(log, "watching was not recorded", error)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), EVERY_S)

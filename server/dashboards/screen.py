@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -11,7 +11,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from live.presence import Presence
 from server.dashboards.figures import StoreSales
-from server.orders.rules import shown_name
+from server.kit.ids import first_id
+from server.orders.service import shown_name
 
 TICKER = 20
 STORES = 50
@@ -50,21 +51,43 @@ class Screen(msgspec.Struct):
 
 
 # An order is paid within hours of being made, and ids sort by time: the index by brand and id bounds the scan.
-_PAID = """
-    FROM orders o WHERE o.brand_id = :brand_id AND o.paid_at >= :since
-    AND o.id >= CAST(lpad(to_hex((extract(epoch FROM CAST(:since AS timestamptz)) * 1000)::bigint - 172800000), 12, '0')
-                     || '00000000000000000000' AS uuid)
-"""
+PAID_WITHIN = timedelta(days=2)
+
+_SUMS = text(
+    """
+    SELECT coalesce(sum(amount_minor), 0)::bigint, count(*) FROM orders
+    WHERE brand_id = :brand_id AND id >= :first_id AND paid_at >= :since
+    """
+)
+_STORES = text(
+    """
+    SELECT s.id, s.name, o.amount_minor, o.orders
+    FROM (SELECT store_id, sum(amount_minor)::bigint AS amount_minor, count(*) AS orders FROM orders
+          WHERE brand_id = :brand_id AND id >= :first_id AND paid_at >= :since AND store_id IS NOT NULL
+          GROUP BY store_id) o
+    JOIN store s ON s.id = o.store_id ORDER BY o.amount_minor DESC, s.name LIMIT :most
+    """
+)
+_TICKER = text(
+    """
+    SELECT m.name, l.title, l.quantity, o.amount_minor, s.name, o.paid_at
+    FROM (SELECT * FROM orders
+          WHERE brand_id = :brand_id AND id >= :first_id AND paid_at >= :since
+          ORDER BY paid_at DESC LIMIT :most) o
+    JOIN member m ON m.id = o.member_id LEFT JOIN store s ON s.id = o.store_id
+    CROSS JOIN LATERAL (
+        SELECT min(title) AS title, sum(quantity)::int AS quantity FROM order_line WHERE order_id = o.id) l
+    ORDER BY o.paid_at DESC
+    """
+)
 
 
 async def today(session: AsyncSession, presence: Presence, brand_id: UUID, since: datetime) -> Screen:
     """Four queries, and a count for each open room."""
-    values = {"brand_id": brand_id, "since": since}
-    sums = (
-        await session.execute(
-            text(f"SELECT coalesce(sum(o.amount_minor), 0)::bigint, count(*) {_PAID}"), values
-        )
-    ).one()
+    paid = {"brand_id": brand_id, "since": since, "first_id": first_id(since - PAID_WITHIN)}
+    sums = (await session.execute(_SUMS, paid)).one()
+    stores = await session.execute(_STORES, {**paid, "most": STORES})
+    ticker = await session.execute(_TICKER, {**paid, "most": TICKER})
     rooms = await _open_rooms(session, presence, brand_id)
     return Screen(
         since=since,
@@ -72,8 +95,8 @@ async def today(session: AsyncSession, presence: Presence, brand_id: UUID, since
         orders=sums[1],
         watching=sum(room.watching for room in rooms),
         rooms=rooms,
-        stores=await _stores(session, values),
-        ticker=await _ticker(session, values),
+        stores=[StoreSales(*row) for row in stores],
+        ticker=[Sold(shown_name(name), *rest) for name, *rest in ticker],
     )
 
 
@@ -92,35 +115,3 @@ async def _open_rooms(session: AsyncSession, presence: Presence, brand_id: UUID)
         )
     ).mappings()
     return [OpenRoom(**row, watching=await presence.count(str(row["id"]))) for row in rows]
-
-
-async def _stores(session: AsyncSession, values: dict[str, object]) -> list[StoreSales]:
-    rows = await session.execute(
-        text(
-            f"""
-            SELECT s.id, s.name, o.amount_minor, o.orders FROM (
-                SELECT o.store_id, sum(o.amount_minor)::bigint AS amount_minor, count(*) AS orders
-                {_PAID} AND o.store_id IS NOT NULL GROUP BY o.store_id) o
-            JOIN store s ON s.id = o.store_id ORDER BY o.amount_minor DESC, s.name LIMIT {STORES}
-            """  # noqa: S608  constants of this module
-        ),
-        values,
-    )
-    return [StoreSales(*row) for row in rows]
-
-
-async def _ticker(session: AsyncSession, values: dict[str, object]) -> list[Sold]:
-    rows = await session.execute(
-        text(
-            f"""
-            SELECT m.name, l.title, l.quantity, o.amount_minor, s.name, o.paid_at
-            FROM (SELECT o.* {_PAID} ORDER BY o.paid_at DESC LIMIT {TICKER}) o
-            JOIN member m ON m.id = o.member_id LEFT JOIN store s ON s.id = o.store_id
-            CROSS JOIN LATERAL (
-                SELECT min(title) AS title, sum(quantity)::int AS quantity FROM order_line WHERE order_id = o.id) l
-            ORDER BY o.paid_at DESC
-            """  # noqa: S608  constants of this module
-        ),
-        values,
-    )
-    return [Sold(shown_name(name), *rest) for name, *rest in rows]

@@ -2,7 +2,8 @@
 -- Claims come as parallel arrays (one element a claim), their lines as parallel arrays that name a claim by ordinal.
 -- Returned: a row for each claim that is accepted now or was accepted before (`fresh` tells which). A claim that comes
 -- back with no row was refused by a limit or for lack of units; `same_request` is false when the key was used for
--- something else. The lock comes first because the snapshot of a single statement would predate it.
+-- something else. The locks come first because the snapshot of a single statement would predate them; in the order
+-- sale, balances, buyers, which whoever gives units back keeps too. A guest who was merged claims as the member.
 CREATE OR REPLACE FUNCTION claim_batch(
     p_sale uuid, p_claim int[], p_member uuid[], p_key text[], p_hash bytea[], p_number text[],
     p_line_claim int[], p_line_sku uuid[], p_line_quantity int[])
@@ -14,11 +15,17 @@ DECLARE
     s flash_sale;
 BEGIN
     SELECT * INTO s FROM flash_sale WHERE id = p_sale FOR UPDATE;
+    PERFORM 1 FROM stock_balance WHERE id IN (SELECT balance_id FROM flash_sale_line WHERE sale_id = p_sale)
+        ORDER BY id FOR NO KEY UPDATE;
     RETURN QUERY
     WITH
+    person AS MATERIALIZED (
+        SELECT id, coalesce(merged_into, id) AS member_id FROM member WHERE id = ANY(p_member)
+        ORDER BY id FOR KEY SHARE),
     asked AS MATERIALIZED (
-        SELECT a.claim, a.member_id, a.key, a.hash, a.number
-        FROM unnest(p_claim, p_member, p_key, p_hash, p_number) AS a(claim, member_id, key, hash, number)),
+        SELECT a.claim, p.member_id, a.key, a.hash, a.number
+        FROM unnest(p_claim, p_member, p_key, p_hash, p_number) AS a(claim, member_id, key, hash, number)
+        JOIN person p ON p.id = a.member_id),
     line AS MATERIALIZED (
         SELECT l.claim, l.sku_id, l.quantity
         FROM unnest(p_line_claim, p_line_sku, p_line_quantity) AS l(claim, sku_id, quantity)),

@@ -1,13 +1,15 @@
 """Claims, gathered: while one batch commits, the next is asked at the gate; a batch leaves when the one before is back.
 
 One `ClaimDesk` a web process. The gate refuses the crowd; the claim statement decides. What PostgreSQL refuses is given
-back at the gate. With the gate lost or down, PostgreSQL decides alone.
+back at the gate. With the gate lost or down, PostgreSQL decides alone; one that was down is asked again after a while.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +19,9 @@ import structlog
 
 from server.flash_sales import rules
 from server.flash_sales.gate import Code, Gate, GateClaim, GateDown, NoGate
+from server.kit.breaker import Breaker, LeftAlone
 from server.kit.clock import Clock
-from server.kit.database import engine_url
+from server.kit.database import engine_url, log_failure
 from server.kit.idempotency import KeyReused
 from server.kit.problems import Problem, Unavailable
 from server.kit.redis import Redis
@@ -66,13 +69,19 @@ class ClaimDesk:
     """Takes claims for all sales of this process. `start` opens its own few connections (prepared statements)."""
 
     def __init__(
-        self, database_url: str, redis: Redis, clock: Clock, lost_gate: Callable[[UUID], None]
+        self,
+        database_url: str,
+        redis: Redis,
+        clock: Clock,
+        lost_gate: Callable[[UUID], None],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         url = engine_url(database_url).set(drivername="postgresql")
         self._dsn = url.render_as_string(hide_password=False)
         self._redis = redis
         self._clock = clock
         self._lost_gate = lost_gate
+        self._breaker = Breaker(monotonic)
         self._lines: dict[UUID, _SaleLine] = {}
         self._pool: asyncpg.Pool[Any] | None = None
 
@@ -91,7 +100,8 @@ class ClaimDesk:
         assert self._pool is not None
         line = self._lines.get(sale_id)
         if line is None:
-            line = _SaleLine(sale_id, self._pool, Gate(self._redis, sale_id), self._clock, self._lost_gate)
+            gate = Gate(self._redis, sale_id)
+            line = _SaleLine(sale_id, self._pool, gate, self._breaker, self._clock, self._lost_gate)
             self._lines[sale_id] = line
         try:
             return await line.join(member_id, key, asked, list(lines))
@@ -108,21 +118,24 @@ class _SaleLine:
         sale_id: UUID,
         pool: asyncpg.Pool[Any],
         gate: Gate,
+        breaker: Breaker,
         clock: Clock,
         lost_gate: Callable[[UUID], None],
     ) -> None:
         self._sale_id = sale_id
         self._pool = pool
         self._gate = gate
+        self._breaker = breaker
         self._clock = clock
         self._lost_gate = lost_gate
         self._waiting: list[Claim] = []
         self._under_way: dict[tuple[UUID, str], Claim] = {}
         self._worker: asyncio.Task[None] | None = None
+        self._passed_by = False  # claims went without the gate while it was down; it is to hear of them
 
     @property
     def idle(self) -> bool:
-        return not self._under_way and (self._worker is None or self._worker.done())
+        return not self._under_way and not self._passed_by and (self._worker is None or self._worker.done())
 
     async def join(self, member_id: UUID, key: str, asked: bytes, lines: list[tuple[UUID, int]]) -> Placed:
         claim = self._under_way.get((member_id, key))
@@ -160,14 +173,22 @@ class _SaleLine:
     async def _admit(self, batch: list[Claim]) -> list[Claim]:
         """Ask the gate; refusals are answered from the truth in one read. Returns who goes on to PostgreSQL."""
         try:
-            answer = await self._gate.claim([claim.at_gate for claim in batch])
-        except (NoGate, GateDown) as error:
-            log.warning("claims go without the gate", sale_id=str(self._sale_id), why=repr(error))
+            answer = await self._breaker.ask(lambda: self._gate.claim([claim.at_gate for claim in batch]))
+        except NoGate:
+            log.warning("claims go without the gate", sale_id=str(self._sale_id), why="not laid")
             self._lost_gate(self._sale_id)
+            return batch
+        except GateDown as error:
+            if not isinstance(error, LeftAlone):
+                log.warning("claims go without the gate", sale_id=str(self._sale_id), why=str(error))
+            self._passed_by = True
             return batch
         except Exception:
             log.exception("the gate failed", sale_id=str(self._sale_id))
             return batch
+        if self._passed_by:
+            self._passed_by = False
+            self._lost_gate(self._sale_id)
         admitted: list[Claim] = []
         refused: list[Claim] = []
         for claim, code, has in zip(batch, answer.codes, answer.has, strict=True):
@@ -188,9 +209,9 @@ class _SaleLine:
             if refused:
                 await self._give_back(refused)
                 await self._refuse(refused)
-        except Exception:
+        except Exception as error:
             # A dying server shows in many ways. Whatever it was, the line goes on for those behind.
-            log.exception("a batch of claims failed", sale_id=str(self._sale_id), claims=len(batch))
+            log_failure(log, "a batch of claims failed", error, sale_id=str(self._sale_id), claims=len(batch))
             # Whether it was committed is not known, so nothing is given back; the same key finds out.
             for claim in batch:
                 self._finish(claim, Unavailable("Please tap again", retry_after_s=1))
@@ -238,17 +259,17 @@ class _SaleLine:
                 by_epoch.setdefault(claim.epoch, []).append((claim.member_id, claim.key))
         for epoch, taken in by_epoch.items():
             try:
-                await self._gate.release(taken, epoch)
+                await self._breaker.ask(partial(self._gate.release, taken, epoch))
             except GateDown:
-                self._lost_gate(self._sale_id)
+                self._passed_by = True
 
     async def _refuse(self, claims: list[Claim], left: Mapping[UUID, int] | None = None) -> None:
         """Say why, from the truth; and find orders whose key the gate no longer knows. `left` is what the gate had:
         it knows of claims that are being committed just now, so its word on stock and limit goes first."""
         try:
             sale, has, earlier = await self._truth(claims)
-        except Exception:
-            log.exception("refusals could not be explained", sale_id=str(self._sale_id))
+        except Exception as error:
+            log_failure(log, "refusals could not be explained", error, sale_id=str(self._sale_id))
             for claim in claims:
                 self._finish(claim, Unavailable("Please tap again", retry_after_s=1))
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field, SQLModel
 
 from server.kit.clock import utc_now
@@ -19,6 +19,7 @@ class FlashSale(Row, table=True):
     __table_args__ = (
         CheckConstraint("limit_per_buyer > 0", name="limit"),
         Index("ix_flash_sale_room", "room_id", "id"),
+        Index("ix_flash_sale_open", "ends_at", postgresql_where=text("state = 'open'")),
     )
     brand_id: UUID
     room_id: UUID = Field(foreign_key="room.id")

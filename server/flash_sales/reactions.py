@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from uuid import UUID
 
 from sqlalchemy import text
@@ -58,7 +58,10 @@ async def add_up_the_limit(session: AsyncSession, fact: MembersMerged) -> None:
     await session.execute(
         text(
             """
-            WITH gone AS (DELETE FROM flash_sale_buyer WHERE member_id = :guest_id RETURNING sale_id, quantity)
+            WITH locked AS MATERIALIZED (  -- as whoever ends an order does: the order first, the limit after it
+                SELECT id FROM orders WHERE member_id = :guest_id AND sale_id IS NOT NULL ORDER BY id FOR UPDATE),
+            gone AS (DELETE FROM flash_sale_buyer
+                     WHERE member_id = :guest_id AND (SELECT count(*) FROM locked) >= 0 RETURNING sale_id, quantity)
             INSERT INTO flash_sale_buyer (sale_id, member_id, quantity)
             SELECT sale_id, :member_id, quantity FROM gone
             ON CONFLICT (sale_id, member_id) DO UPDATE SET quantity = flash_sale_buyer.quantity + excluded.quantity
@@ -87,11 +90,10 @@ def register(redis: Redis) -> None:
 
 
 @announces(SaleOpened)
-def tell_of_opening(fact: SaleOpened) -> Sequence[RoomEvent]:
-    return [RoomEvent(room_topic(fact.room_id), "sale.opened", {"sale": fact.sale}, str(fact.fact_id))]
+def tell_of_opening(fact: SaleOpened) -> Iterator[RoomEvent]:
+    yield fact.event(room_topic(fact.room_id), "sale.opened", sale=fact.sale)
 
 
 @announces(SaleClosed)
-def tell_of_closing(fact: SaleClosed) -> Sequence[RoomEvent]:
-    body = {"sale_id": str(fact.sale_id), "reason": fact.reason}
-    return [RoomEvent(room_topic(fact.room_id), "sale.closed", body, str(fact.fact_id))]
+def tell_of_closing(fact: SaleClosed) -> Iterator[RoomEvent]:
+    yield fact.event(room_topic(fact.room_id), "sale.closed", sale_id=fact.sale_id, reason=fact.reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import AsyncIterator
 from typing import Annotated
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.flash_sales import service
 from server.flash_sales.claims import ClaimDesk
+from server.flash_sales.models import FlashSale
 from server.flash_sales.service import NewSale, SaleCard
 from server.kit.clock import Clock
 from server.kit.database import Database
@@ -94,7 +96,7 @@ async def create(
         sale = await service.create(session, staff, room_id, new)
         if data.open:
             await service.open_sale(session, sale, clock())
-        shown = await service.card(session, sale.id)
+        shown = await service.card(session, sale)
     await _lay_gate(database, redis, sale.id)
     return shown
 
@@ -112,13 +114,9 @@ _SALE = "/api/rooms/{room_id:uuid}/flash-sales/{sale_id:uuid}"
 async def open_sale(
     room_id: UUID, sale_id: UUID, staff: Principal, database: Database, redis: Redis, clock: Clock
 ) -> SaleCard:
-    async with database.transaction() as session:
-        await _room_of_mine(session, staff, room_id)
-        sale = await service.get(session, staff.brand_id, room_id, sale_id)
+    async with _changing(database, redis, staff, room_id, sale_id) as (session, sale):
         await service.open_sale(session, sale, clock())
-        shown = await service.card(session, sale_id)
-    await _lay_gate(database, redis, sale_id)
-    return shown
+        return await service.card(session, sale)
 
 
 @post(f"{_SALE}/close", status_code=HTTP_200_OK, guards=[_runs_sales], tags=["flash sales"])
@@ -126,26 +124,29 @@ async def close(
     room_id: UUID, sale_id: UUID, staff: Principal, database: Database, redis: Redis, clock: Clock
 ) -> SaleCard:
     """Call it: nobody can claim any more; who holds may still pay."""
-    async with database.transaction() as session:
-        await _room_of_mine(session, staff, room_id)
-        sale = await service.get(session, staff.brand_id, room_id, sale_id)
+    async with _changing(database, redis, staff, room_id, sale_id) as (session, sale):
         await service.close(session, sale, "called", clock())
-        shown = await service.card(session, sale_id)
-    await _lay_gate(database, redis, sale_id)
-    return shown
+        return await service.card(session, sale)
 
 
 @post(f"{_SALE}/stock", status_code=HTTP_200_OK, guards=[_runs_sales], tags=["flash sales"])
 async def add_stock(
     room_id: UUID, sale_id: UUID, data: MoreStock, staff: Principal, database: Database, redis: Redis
 ) -> SaleCard:
+    async with _changing(database, redis, staff, room_id, sale_id) as (session, sale):
+        await service.add_stock(session, sale, data.add)
+        return await service.card(session, sale)
+
+
+@contextlib.asynccontextmanager
+async def _changing(
+    database: Database, redis: Redis, staff: Principal, room_id: UUID, sale_id: UUID
+) -> AsyncIterator[tuple[AsyncSession, FlashSale]]:
+    """The sale, locked; committed and laid at the gate when the block ends. Raises `NotFound`, `Forbidden`."""
     async with database.transaction() as session:
         await _room_of_mine(session, staff, room_id)
-        sale = await service.get(session, staff.brand_id, room_id, sale_id)
-        await service.add_stock(session, sale, data.add)
-        shown = await service.card(session, sale_id)
+        yield session, await service.get(session, staff.brand_id, room_id, sale_id)
     await _lay_gate(database, redis, sale_id)
-    return shown
 
 
 async def _lay_gate(database: Database, redis: Redis, sale_id: UUID) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from server.catalog import service as catalog
 from server.flash_sales.facts import SaleClosed, SaleOpened
 from server.flash_sales.gate import Gate, GateClaim, GateState
 from server.flash_sales.models import FlashSale, FlashSaleLine
@@ -73,44 +74,33 @@ class NewSale(msgspec.Struct, frozen=True):
 
 async def create(session: AsyncSession, staff: Principal, room_id: UUID, new: NewSale) -> FlashSale:
     """A scheduled sale with its own pool, allotted from headquarters'. Raises `OutOfStock` (409), `Invalid`."""
-    found = await session.execute(
-        text(
-            """
-            SELECT k.id, p.id, p.title || CASE WHEN k.title <> '' THEN ' · ' || k.title ELSE '' END, p.image,
-                   k.price_minor
-            FROM sku k JOIN product p ON p.id = k.product_id WHERE k.id = :sku_id AND k.brand_id = :brand_id
-            """
-        ),
-        {"sku_id": new.sku_id, "brand_id": staff.brand_id},
-    )
-    row = found.first()
-    if row is None:
+    line = (await catalog.lines(session, staff.brand_id, [new.sku_id])).get(new.sku_id)
+    if line is None:
         raise Invalid(errors=[{"field": "sku_id", "message": "no such product"}])
-    sku_id, product_id, title, image, shelf_price = row
     sale = FlashSale(
         brand_id=staff.brand_id,
         room_id=room_id,
-        title=new.title or title,
+        title=new.title or line.title,
         duration_seconds=new.duration_seconds,
         limit_per_buyer=new.limit_per_buyer,
         hold_seconds=new.hold_seconds,
     )
     session.add(sale)
     await session.flush()
-    balance_id = await stock.balance_of(session, staff.brand_id, sku_id, Pool.SALE, sale.id)
+    balance_id = await stock.balance_of(session, staff.brand_id, line.sku_id, Pool.SALE, sale.id)
     session.add(
         FlashSaleLine(
             sale_id=sale.id,
-            sku_id=sku_id,
+            sku_id=line.sku_id,
             balance_id=balance_id,
-            product_id=product_id,
-            title=title,
-            image=image,
+            product_id=line.product_id,
+            title=line.title,
+            image=line.image,
             price_minor=new.price_minor,
-            was_minor=shelf_price if shelf_price > new.price_minor else None,
+            was_minor=line.price_minor if line.price_minor > new.price_minor else None,
         )
     )
-    await _allot(session, sale, sku_id, new.stock)
+    await _allot(session, sale, line.sku_id, new.stock)
     await session.flush()
     return sale
 
@@ -141,7 +131,6 @@ async def open_sale(session: AsyncSession, sale: FlashSale, now: datetime) -> No
     sale.state, sale.opens_at = "open", now
     sale.ends_at = now + timedelta(seconds=sale.duration_seconds)
     await session.flush()
-    card = (await _cards(session, "s.id = :id", {"id": sale.id}))[0]
     await record(
         session,
         SaleOpened(
@@ -149,7 +138,7 @@ async def open_sale(session: AsyncSession, sale: FlashSale, now: datetime) -> No
             sale_id=sale.id,
             room_id=sale.room_id,
             title=sale.title,
-            sale=msgspec.to_builtins(card),
+            sale=msgspec.to_builtins(await card(session, sale)),
         ),
     )
 
@@ -221,38 +210,33 @@ async def close_all(session: AsyncSession, room_id: UUID, now: datetime) -> None
 # Showing
 
 
-async def cards(session: AsyncSession, room_id: UUID) -> list[SaleCard]:
-    """The room's sales, newest first, with their units as the ledger has them."""
-    return await _cards(session, "s.room_id = :room_id", {"room_id": room_id})
+_CARDS = text(
+    """
+    SELECT s.id AS sale_id, s.title, s.state, s.opens_at, s.ends_at, s.limit_per_buyer, s.hold_seconds, l.lines
+    FROM flash_sale s
+    CROSS JOIN LATERAL (
+        SELECT coalesce(jsonb_agg(jsonb_build_object(
+            'sku_id', l.sku_id, 'product_id', l.product_id, 'title', l.title,
+            'image', CASE WHEN l.image IS NOT NULL THEN '/images/' || l.image || '.webp' END,
+            'price_minor', l.price_minor, 'was_minor', l.was_minor,
+            'total', b.total, 'free', b.free, 'held', b.held, 'sold', b.sold)
+            ORDER BY l.position), '[]') AS lines
+        FROM flash_sale_line l JOIN stock_balance b ON b.id = l.balance_id WHERE l.sale_id = s.id) l
+    WHERE s.room_id = :room_id AND (CAST(:sale_id AS uuid) IS NULL OR s.id = :sale_id)
+    ORDER BY s.id DESC LIMIT :most
+    """
+)
 
 
-async def card(session: AsyncSession, sale_id: UUID) -> SaleCard:
-    return (await _cards(session, "s.id = :id", {"id": sale_id}))[0]
-
-
-async def _cards(session: AsyncSession, where: str, values: dict[str, Any]) -> list[SaleCard]:
-    rows = (
-        await session.execute(
-            text(
-                f"""
-                SELECT s.id AS sale_id, s.title, s.state, s.opens_at, s.ends_at, s.limit_per_buyer, s.hold_seconds,
-                       l.lines
-                FROM flash_sale s
-                CROSS JOIN LATERAL (
-                    SELECT coalesce(jsonb_agg(jsonb_build_object(
-                        'sku_id', l.sku_id, 'product_id', l.product_id, 'title', l.title,
-                        'image', CASE WHEN l.image IS NOT NULL THEN '/images/' || l.image || '.webp' END,
-                        'price_minor', l.price_minor, 'was_minor', l.was_minor,
-                        'total', b.total, 'free', b.free, 'held', b.held, 'sold', b.sold)
-                        ORDER BY l.position), '[]') AS lines
-                    FROM flash_sale_line l JOIN stock_balance b ON b.id = l.balance_id WHERE l.sale_id = s.id) l
-                WHERE {where} ORDER BY s.id DESC LIMIT {MAX_SALES_SHOWN}
-                """  # noqa: S608  conditions are this module's own
-            ),
-            values,
-        )
-    ).mappings()
+async def cards(session: AsyncSession, room_id: UUID, sale_id: UUID | None = None) -> list[SaleCard]:
+    """The room's sales, newest first, or one of them, with their units as the ledger has them."""
+    values = {"room_id": room_id, "sale_id": sale_id, "most": MAX_SALES_SHOWN}
+    rows = (await session.execute(_CARDS, values)).mappings()
     return [msgspec.convert(dict(row), SaleCard, strict=False) for row in rows]
+
+
+async def card(session: AsyncSession, sale: FlashSale) -> SaleCard:
+    return (await cards(session, sale.room_id, sale.id))[0]
 
 
 # The gate's truth

@@ -18,7 +18,7 @@ from live.events import RoomEvent, room_topic
 from server.flash_sales import service
 from server.flash_sales.gate import Gate, GateDown
 from server.kit.clock import Clock
-from server.kit.database import Database
+from server.kit.database import Database, log_failure
 from server.kit.ids import uuid7
 from server.kit.redis import Redis
 
@@ -54,8 +54,8 @@ class SaleWatch:
                 looks += 1
                 if looks % LOOKS_A_GATE_CHECK == 0:
                     await self.check_gates(list(rooms))
-            except Exception:
-                log.exception("a look at the sales failed")
+            except Exception as error:
+                log_failure(log, "a look at the sales failed", error)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), LOOK_S)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
+import sqlalchemy.event
 import sqlalchemy.ext.asyncio
 import sqlalchemy.orm
 import sqlmodel
@@ -83,12 +84,40 @@ _AWAY = (
 
 def is_away(error: BaseException) -> bool:
     """Whether PostgreSQL could not be asked: down, starting, or gone under a statement, whose effect is unknown."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, _AWAY) or (isinstance(cause, DBAPIError) and cause.connection_invalidated):
-            return True
-        cause = cause.__cause__
-    return False
+    return any(_says_away(cause) for cause in _causes(error))
+
+
+def _says_away(cause: BaseException) -> bool:
+    if isinstance(cause, DBAPIError):
+        return cause.connection_invalidated
+    if isinstance(cause, FileNotFoundError):
+        return cause.filename is None  # no file, then, but the server's unix socket
+    return isinstance(cause, _AWAY)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def log_failure(log: Any, event: str, error: Exception, **fields: Any) -> None:
+    """An error with its traceback; one short line while PostgreSQL is away, when all that ask it fail alike."""
+    if is_away(error):
+        why = str(error).partition("\n")[0]  # SQLAlchemy adds the statement and its values below
+        log.warning(event, why=f"{type(error).__name__}: {why}", **fields)
+    else:
+        log.error(event, exc_info=error, **fields)
+
+
+def cause_of(error: BaseException, *kinds: type[BaseException]) -> bool:
+    """Whether one of these, which asyncpg raised, stands behind the error."""
+    return any(isinstance(cause, kinds) for cause in _causes(error))
+
+
+def after_commit(session: AsyncSession, act: Callable[[], object]) -> None:
+    """Once, when what the session holds now is committed; never when it is rolled back."""
+    sqlalchemy.event.listen(session.sync_session, "after_commit", lambda _: act(), once=True)
 
 
 class Database:

@@ -9,7 +9,7 @@ every `announces` function which room, store and member topics shall hear of it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -43,10 +43,15 @@ class Fact(msgspec.Struct, kw_only=True, frozen=True, tag_field="kind"):
         """What the member store keeps of this; nothing unless a fact says so."""
         return ()
 
+    def event(self, topic: str, kind: str, /, *, of: object = None, **data: object) -> RoomEvent:
+        """What one topic hears of this. `of` tells apart several events of one kind for one topic."""
+        key = f"{kind}:{of}" if of else str(self.fact_id)
+        return RoomEvent(topic, kind, msgspec.to_builtins(data), key)
+
 
 F = TypeVar("F", bound=Fact)
 Reaction = Callable[[AsyncSession, Any], Awaitable[None]]
-Announcer = Callable[[Any], Sequence[RoomEvent]]
+Announcer = Callable[[Any], Iterable[RoomEvent]]
 
 _in_transaction: dict[type[Fact], list[Reaction]] = defaultdict(list)
 _after_commit: dict[type[Fact], dict[str, Reaction]] = defaultdict(dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import datetime
 from uuid import UUID
 
 from uuid_utils.compat import uuid7 as _uuid7
@@ -13,6 +14,11 @@ READABLE = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
 def uuid7() -> UUID:
     return _uuid7()
+
+
+def first_id(moment: datetime) -> UUID:
+    """No id made at that moment (aware) or later sorts before it: a bound on an index by id."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 def readable_code(length: int) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from litestar import Request
 from litestar.connection import ASGIConnection
 
+from server.kit.breaker import Breaker
 from server.kit.problems import TooMany
 from server.kit.redis import GateDown, Redis, Script
 
@@ -22,14 +23,10 @@ _COUNT = Script(Path(__file__).parent / "lua" / "count.lua")
 class Limiter:
     """Fixed windows. A limit holds over all processes while Redis answers, for each process while it doesn't."""
 
-    AWAY_S = 5.0
-    """After a failure Redis is left alone for so long: no caller waits for its time-out."""
-
     def __init__(self, client: Redis, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._client = client
-        self._monotonic = monotonic
+        self._breaker = Breaker(monotonic)
         self._own = _OwnCounts(monotonic)
-        self._away_until = 0.0
         # A crowd waits here instead of opening a connection each.
         self._lanes = asyncio.Semaphore(32)
 
@@ -46,13 +43,12 @@ class Limiter:
     async def _step(self, what: str, who: str, limit: int, window_s: int, step: int) -> int:
         # Names come from outside: hashed, a key is never long nor of anybody's making.
         key = f"limit:{what}:{hashlib.blake2b(who.encode(), digest_size=16).hexdigest()}"
-        if self._monotonic() >= self._away_until:
-            try:
-                async with self._lanes:
-                    return int(await _COUNT(self._client, [key], [limit, window_s * 1000, step]))
-            except GateDown:
-                self._away_until = self._monotonic() + self.AWAY_S
-        return self._own.step(key, limit, window_s, step)
+        arguments = [limit, window_s * 1000, step]
+        try:
+            async with self._lanes:
+                return int(await self._breaker.ask(lambda: _COUNT(self._client, [key], arguments)))
+        except GateDown:
+            return self._own.step(key, limit, window_s, step)
 
 
 class _OwnCounts:

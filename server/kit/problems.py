@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import asyncpg
 import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
-from server.kit.database import is_away
+from server.kit.database import cause_of, is_away
 
 log = structlog.get_logger()
 
@@ -126,6 +127,18 @@ def _away(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     return render(Unavailable(retry_after_s=1).body())
 
 
+def _crowded(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Two transactions waited for each other and this one was undone whole: asking again is safe and right."""
+    log.warning("a deadlock", path=request.scope.get("path"), why=repr(error))
+    return render(Unavailable(retry_after_s=1).body())
+
+
+def _unfit(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """What no column can hold, such as a NUL in a text, was let through by the request's own types."""
+    log.warning("data that no column holds", path=request.scope.get("path"), why=repr(error))
+    return render(Invalid(errors=[{"field": "", "message": "a value that can't be kept"}]).body())
+
+
 def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     log.exception("unhandled", path=request.scope.get("path"), exc_info=error)
     return render(
@@ -149,6 +162,10 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
             return _http(request, error)
         case _ if is_away(error):
             return _away(request, error)
+        case _ if cause_of(error, asyncpg.DeadlockDetectedError):
+            return _crowded(request, error)
+        case _ if cause_of(error, asyncpg.DataError):
+            return _unfit(request, error)
         case _:
             return _unexpected(request, error)
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import func, update
+from sqlalchemy import and_, func, or_, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -141,16 +141,7 @@ async def settle(
     One member has a number in a brand, whoever proves it at the same time.
     """
     await _one_at_a_time(session, brand_id, phone)
-    known = (
-        await session.exec(
-            select(Member).where(
-                col(Member.brand_id) == brand_id,
-                col(Member.phone) == phone,
-                col(Member.merged_into).is_(None),
-            )
-        )
-    ).first()
-    guest = await _guest(session, brand_id, guest_id)
+    known, guest = await _locked(session, brand_id, phone, guest_id)
     if known is not None:
         if guest is not None:
             await _merge(session, guest, known)
@@ -171,22 +162,29 @@ async def _merge(session: AsyncSession, guest: Member, member: Member) -> None:
     await record(session, MembersMerged(brand_id=member.brand_id, guest_id=guest.id, member_id=member.id))
 
 
-async def _guest(session: AsyncSession, brand_id: UUID, guest_id: UUID | None) -> Member | None:
-    """Locked so that no row is being written with a key to it (FOR UPDATE waits for foreign keys' locks)."""
-    if guest_id is None:
-        return None
+async def _locked(
+    session: AsyncSession, brand_id: UUID, phone: str, guest_id: UUID | None
+) -> tuple[Member | None, Member | None]:
+    """Who is known by the number, and the guest. Both locked so that no row is being written with a key to either
+    (FOR UPDATE waits for foreign keys' locks), in the order of their ids so that two merges can't wait for each other.
+    """
     asked = (
         select(Member)
         .where(
-            col(Member.id) == guest_id,
             col(Member.brand_id) == brand_id,
-            col(Member.phone).is_(None),
             col(Member.merged_into).is_(None),
+            or_(
+                col(Member.phone) == phone,
+                and_(col(Member.id) == guest_id, col(Member.phone).is_(None)),
+            ),
         )
+        .order_by(col(Member.id))
         .with_for_update()
         .execution_options(populate_existing=True)
     )
-    return (await session.exec(asked)).first()
+    found = (await session.exec(asked)).all()
+    known = next((member for member in found if member.phone is not None), None)
+    return known, next((member for member in found if member.phone is None), None)
 
 
 async def _one_at_a_time(session: AsyncSession, brand_id: UUID, phone: str) -> None:

@@ -14,7 +14,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.kit.clock import Clock
-from server.kit.database import Database
+from server.kit.database import Database, after_commit
 from server.kit.limits import Limiter, address_of, provide_limiter
 from server.kit.paging import Page, page
 from server.kit.principal import HEADQUARTERS, Principal, Role, allow
@@ -177,7 +177,7 @@ async def prove_phone(
     signed_in = await phones.settle(session, brand_id, phone, guest_id, data.name)
     tokens, member = member_tokens(settings.secret), signed_in.member
     if guest_id is not None:
-        tokens.forget(guest_id)
+        after_commit(session, lambda: tokens.forget(guest_id))
     return PhoneSession(tokens.issue(member, now), member.id, member.name, signed_in.merged)
 
 
@@ -190,7 +190,7 @@ async def show_me(member: Principal, session: AsyncSession) -> Me:
 async def change_me(data: ChangeMe, member: Principal, session: AsyncSession, settings: Settings) -> Me:
     own = await service.get(session, member.brand_id, member.id)
     await service.rename(session, own, data.name)
-    member_tokens(settings.secret).forget(own.id)
+    after_commit(session, lambda: member_tokens(settings.secret).forget(own.id))
     return Me.of(own)
 
 

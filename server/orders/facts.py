@@ -35,18 +35,7 @@ class OrdersHeld(Fact, kw_only=True, frozen=True, tag="orders.held"):
 
     def remembered(self) -> Sequence[Remembered]:
         return [
-            Remembered(
-                member_id=order.member_id,
-                kind="claim",
-                store_id=order.store_id,
-                room_id=self.room_id,
-                data={
-                    "order_id": str(order.order_id),
-                    "number": order.number,
-                    "quantity": order.quantity,
-                    "amount_minor": order.amount_minor,
-                },
-            )
+            _line("claim", order, self.room_id, quantity=order.quantity, amount_minor=order.amount_minor)
             for order in self.orders
         ]
 
@@ -73,20 +62,8 @@ class OrderPaid(Fact, kw_only=True, frozen=True, tag="order.paid"):
     lines: list[SoldLine]
 
     def remembered(self) -> Sequence[Remembered]:
-        return [
-            Remembered(
-                member_id=self.member_id,
-                kind="order",
-                store_id=self.store_id,
-                room_id=self.room_id,
-                data={
-                    "order_id": str(self.order_id),
-                    "number": self.number,
-                    "amount_minor": self.amount_minor,
-                    "title": self.lines[0].title if self.lines else "",
-                },
-            )
-        ]
+        title = self.lines[0].title if self.lines else ""
+        return [_line("order", self, self.room_id, amount_minor=self.amount_minor, title=title)]
 
 
 class ReleasedOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,19 +114,7 @@ class OrderRefunded(Fact, kw_only=True, frozen=True, tag="order.refunded"):
     closed: bool = False
 
     def remembered(self) -> Sequence[Remembered]:
-        return [
-            Remembered(
-                member_id=self.member_id,
-                kind="refund",
-                store_id=self.store_id,
-                room_id=self.room_id,
-                data={
-                    "order_id": str(self.order_id),
-                    "number": self.number,
-                    "amount_minor": self.amount_minor,
-                },
-            )
-        ]
+        return [_line("refund", self, self.room_id, amount_minor=self.amount_minor)]
 
 
 class OrderFulfilled(Fact, kw_only=True, frozen=True, tag="order.fulfilled"):
@@ -165,12 +130,19 @@ class OrderFulfilled(Fact, kw_only=True, frozen=True, tag="order.fulfilled"):
     tracking_number: str = ""
 
     def remembered(self) -> Sequence[Remembered]:
-        return [
-            Remembered(
-                member_id=self.member_id,
-                kind=self.step,
-                store_id=self.store_id,
-                room_id=self.room_id,
-                data={"order_id": str(self.order_id), "number": self.number},
-            )
-        ]
+        return [_line(self.step, self, self.room_id)]
+
+
+def _line(
+    kind: str,
+    order: HeldOrder | OrderPaid | OrderRefunded | OrderFulfilled,
+    room_id: UUID | None,
+    **data: object,
+) -> Remembered:
+    return Remembered(
+        member_id=order.member_id,
+        kind=kind,
+        store_id=order.store_id,
+        room_id=room_id,
+        data={"order_id": str(order.order_id), "number": order.number, **data},
+    )

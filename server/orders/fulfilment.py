@@ -14,10 +14,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from server.kit.facts import record
 from server.kit.principal import Principal
 from server.kit.problems import Invalid, NotFound, Problem
-from server.orders import rules
+from server.orders import reading, rules
 from server.orders.facts import OrderFulfilled
 from server.orders.models import Order, OrderEvent
-from server.orders.service import WrongStatus, own
+from server.orders.rules import WrongStatus
 
 
 class WrongPickUpCode(Problem):
@@ -28,7 +28,7 @@ async def set_delivery(
     session: AsyncSession, member: Principal, order_id: UUID, delivery: dict[str, Any]
 ) -> None:
     """Where it goes: an address, or a store of the brand to pick it up at. Until it is on its way."""
-    order = await own(session, member, order_id, lock=True)
+    order = await reading.own(session, member, order_id, lock=True)
     if order.status not in {"awaiting_payment", "paid"} or order.fulfilment in {"shipped", "picked_up"}:
         raise WrongStatus(order_status=order.status)
     if delivery["method"] == "pick_up":

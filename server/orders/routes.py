@@ -19,8 +19,8 @@ from server.kit.paging import Page
 from server.kit.principal import Principal
 from server.kit.problems import Forbidden, Invalid
 from server.kit.settings import Settings
-from server.orders import fulfilment, service, views
-from server.orders.service import Placed
+from server.orders import fulfilment, paying, placing, reading, refunding, releasing
+from server.orders.placing import Placed
 from server.orders.views import OrderView
 from server.payments import service as payments
 from server.stock.service import Taking
@@ -102,7 +102,7 @@ async def place(
         raise Invalid(errors=[{"field": "lines", "message": "each sku_id once"}])
     lines = [Taking(line.sku_id, line.quantity) for line in data.lines]
     asked = request_hash("order", room_id, data)
-    return await service.place(session, member, room_id, lines, key, asked, clock())
+    return await placing.place(session, member, room_id, lines, key, asked, clock())
 
 
 @get("/api/orders", tags=["orders"])
@@ -116,20 +116,20 @@ async def listing(
     cursor: Annotated[str | None, Parameter(max_length=64)] = None,
 ) -> Page[OrderView]:
     """A member's own; for staff those of their store or brand. Newest first."""
-    return await service.listing(
+    return await reading.listing(
         session, principal, status=status, fulfilment=fulfilment, room_id=room_id, query=q, cursor=cursor
     )
 
 
 @get("/api/orders/{order_id:uuid}", tags=["orders"])
 async def show(order_id: UUID, principal: Principal, session: AsyncSession) -> OrderView:
-    return await service.show(session, principal, order_id)
+    return await reading.show(session, principal, order_id)
 
 
 @post("/api/orders/{order_id:uuid}/cancel", status_code=HTTP_200_OK, tags=["orders"])
 async def cancel(order_id: UUID, principal: Principal, session: AsyncSession, clock: Clock) -> OrderView:
-    await service.cancel(session, principal, order_id, clock())
-    return await service.show(session, principal, order_id)
+    await releasing.cancel(session, principal, order_id, clock())
+    return await reading.show(session, principal, order_id)
 
 
 @post("/api/orders/{order_id:uuid}/payments", status_code=HTTP_201_CREATED, tags=["orders"])
@@ -142,7 +142,7 @@ async def start_payment(
     clock: Clock,
 ) -> Started:
     """`return_url` is a path of this site where the cashier sends the buyer back to."""
-    payment = await service.start_payment(
+    payment = await paying.start_payment(
         session, settings, member, order_id, data.provider, data.return_url, clock()
     )
     return Started(payment.id, payments.cashier_url(settings, payment))
@@ -159,8 +159,8 @@ async def refund(
 ) -> RefundBooked:
     """Send money back. With an Idempotency-Key a retry books nothing more."""
     key = require_key(idempotency_key) if idempotency_key else uuid7().hex
-    refund_id = await service.refund(session, staff, order_id, data.amount_minor, key, data.reason, clock())
-    return RefundBooked(refund_id, await service.show(session, staff, order_id))
+    refund_id = await refunding.refund(session, staff, order_id, data.amount_minor, key, data.reason, clock())
+    return RefundBooked(refund_id, await reading.show(session, staff, order_id))
 
 
 @put("/api/orders/{order_id:uuid}/delivery", tags=["orders"])
@@ -169,7 +169,7 @@ async def set_delivery(
 ) -> OrderView:
     """`{"method": "delivery", …}` to an address or `{"method": "pick_up", "store_id"}`."""
     await fulfilment.set_delivery(session, member, order_id, msgspec.to_builtins(data))
-    return await service.show(session, member, order_id)
+    return await reading.show(session, member, order_id)
 
 
 @post("/api/orders/{order_id:uuid}/shipments", status_code=HTTP_201_CREATED, tags=["orders"])
@@ -177,7 +177,7 @@ async def ship(
     order_id: UUID, data: Ship, staff: Principal, session: AsyncSession, clock: Clock
 ) -> OrderView:
     await fulfilment.ship(session, staff, order_id, data.carrier, data.tracking_number, clock())
-    return await service.show(session, staff, order_id)
+    return await reading.show(session, staff, order_id)
 
 
 @post("/api/orders/{order_id:uuid}/pick-ups", status_code=HTTP_201_CREATED, tags=["orders"])
@@ -185,7 +185,7 @@ async def pick_up(
     order_id: UUID, data: Code, staff: Principal, session: AsyncSession, clock: Clock
 ) -> OrderView:
     await fulfilment.pick_up(session, staff, order_id, data.code, clock())
-    return await service.show(session, staff, order_id)
+    return await reading.show(session, staff, order_id)
 
 
 class PickedUp(msgspec.Struct):
@@ -202,7 +202,7 @@ async def pick_up_by_code(
     if not (staff.is_headquarters or staff.store_id == store_id):
         raise Forbidden
     order_id = await fulfilment.pick_up_by_code(session, staff, store_id, data.code, clock())
-    view = (await views.load(session, "WHERE o.id = :id", {"id": order_id}, staff=True))[0]
+    view = (await reading.of_ids(session, [order_id]))[0]
     return PickedUp(view.order_id, view.number, list(view.lines))
 
 

@@ -1,10 +1,17 @@
-"""Pure rules of orders: who may see one, what may still be refunded, how a name is shown to others."""
+"""Pure rules of orders: who may see or fulfil one, how a name is shown to others."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
 from server.kit.principal import Principal, Role
+from server.kit.problems import Conflict
+
+
+class WrongStatus(Conflict):
+    """`order_status` is what the order is in."""
+
+    slug, title = "wrong-status", "The order's status does not allow this"
 
 
 def may_see(viewer: Principal, brand_id: UUID, store_id: UUID | None, member_id: UUID) -> bool:

@@ -72,7 +72,8 @@ class OrderView(msgspec.Struct, omit_defaults=False):
             self.member.phone = None
 
 
-_VIEW = """
+_VIEWS = text(
+    """
     SELECT o.id AS order_id, o.number, o.status, o.fulfilment, o.amount_minor, o.paid_minor, o.refunded_minor,
            o.refund_due_minor, o.pay_by, o.paid_at, o.created_at, o.room_id, o.sale_id, o.hold_id, o.delivery,
            o.pick_up_code, l.lines, h.history,
@@ -93,15 +94,14 @@ _VIEW = """
         SELECT coalesce(jsonb_agg(jsonb_build_object('kind', e.kind, 'at', e.at, 'note', e.note)
                         ORDER BY e.at, e.id), '[]') AS history
         FROM order_event e WHERE e.order_id = o.id) h
-"""
+    WHERE o.id = ANY(CAST(:ids AS uuid[])) ORDER BY o.id DESC
+    """
+)
 
 
-async def load(
-    session: AsyncSession, where: str, values: dict[str, Any], *, staff: bool
-) -> Sequence[OrderView]:
-    """Orders that match a condition of this package's own making. The buyer's name and phone are for staff; the
-    pick-up code is the buyer's alone."""
-    rows = (await session.execute(text(f"{_VIEW} {where}"), values)).mappings()
+async def load(session: AsyncSession, order_ids: Sequence[UUID], *, staff: bool) -> list[OrderView]:
+    """Newest first. The buyer's name and phone are for staff; the pick-up code is the buyer's alone."""
+    rows = (await session.execute(_VIEWS, {"ids": list(order_ids)})).mappings()
     views = [msgspec.convert(dict(row), OrderView, strict=False) for row in rows]
     for view in views:
         if staff:

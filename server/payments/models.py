@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from server.kit.clock import utc_now
@@ -17,7 +17,17 @@ class Payment(Row, table=True):
     """`payable`: order or top_up. `status`: pending, succeeded, failed."""
 
     __tablename__ = "payment"
-    __table_args__ = (CheckConstraint("amount_minor > 0", name="amount"),)
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount"),
+        Index(
+            "uq_payment_pending",
+            "payable",
+            "payable_id",
+            "provider",
+            unique=True,
+            postgresql_where=text("status = 'pending'"),
+        ),
+    )
     brand_id: UUID
     member_id: UUID
     payable: str

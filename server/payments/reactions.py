@@ -15,7 +15,7 @@ from server.kit.settings import Settings
 from server.payments import service
 from server.payments.facts import RefundRequested, SandboxDecided
 from server.payments.models import Payment, Refund
-from server.payments.providers import Notice, ProviderError
+from server.payments.providers import Notice, ProviderError, ProviderRefused
 from server.payments.providers.sandbox import Sandbox
 
 
@@ -36,9 +36,9 @@ def register(settings: Settings, web: httpx.AsyncClient) -> None:
         refund = (await session.exec(select(Refund).where(Refund.id == fact.refund_id))).one()
         payment = (await session.exec(select(Payment).where(Payment.id == refund.payment_id))).one()
         failure = ""
+        offered = service.provider_named(settings, payment.provider)  # switched off, the refund waits
         try:
-            offered = service.provider_named(settings, payment.provider)
             await offered.refund(payment.id, refund.id, refund.amount_minor)
-        except (ProviderError, service.ProviderUnknown) as error:
+        except ProviderRefused as error:
             failure = str(error)
         await service.settle_refund(session, refund.id, utc_now(), failure)

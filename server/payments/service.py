@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import update
+from sqlalchemy import text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -15,7 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from server.kit.checks import Broken, broken_rows
 from server.kit.facts import record
 from server.kit.ids import uuid7
-from server.kit.problems import NotFound, Problem
+from server.kit.problems import Conflict, NotFound, Problem
 from server.kit.settings import Settings
 from server.payments.facts import PaymentFailed, PaymentSucceeded, RefundRequested
 from server.payments.models import Payment, PaymentEvent, Refund
@@ -29,11 +29,17 @@ class ProviderUnknown(Problem):
     status, slug, title = 422, "provider-unknown", "This way of paying is not offered here"
 
 
+class AlreadyDecided(Conflict):
+    slug, title = "payment-decided", "This was paid or declined just now; look again"
+
+
 class AmountMismatch(Problem):
     status, slug, title = 409, "amount-mismatch", "The notice's amount is not the payment's"
 
 
 class RefundTooLarge(Problem):
+    """`refundable_minor` is the most that can go back now."""
+
     status, slug, title = 409, "refund-too-large", "More than what was paid and not refunded yet"
 
 
@@ -63,22 +69,11 @@ async def create(
     title: str,
     return_url: str,
 ) -> Payment:
-    """A pending payment. A pending one for the same thing by the same provider is used again.
+    """The pending payment for this thing by this provider: there is one at a time, whoever asks at once.
 
-    Raises `ProviderUnknown` (422).
+    Raises `ProviderUnknown` (422), `AlreadyDecided` (409) when it was paid or declined at this very moment.
     """
     provider_named(settings, provider)
-    pending = await session.exec(
-        select(Payment).where(
-            Payment.payable == payable,
-            Payment.payable_id == payable_id,
-            Payment.provider == provider,
-            Payment.amount_minor == amount_minor,
-            Payment.status == "pending",
-        )
-    )
-    if found := pending.first():
-        return found
     payment = Payment(
         brand_id=brand_id,
         member_id=member_id,
@@ -89,9 +84,24 @@ async def create(
         title=title,
         return_url=return_url,
     )
-    session.add(payment)
-    await session.flush()
-    return payment
+    await session.execute(
+        insert(Payment)
+        .values(**payment.model_dump())
+        .on_conflict_do_nothing(
+            index_elements=["payable", "payable_id", "provider"], index_where=text("status = 'pending'")
+        )
+    )
+    pending = await session.exec(
+        select(Payment).where(
+            Payment.payable == payable,
+            Payment.payable_id == payable_id,
+            Payment.provider == provider,
+            Payment.status == "pending",
+        )
+    )
+    if (found := pending.first()) is None:
+        raise AlreadyDecided
+    return found
 
 
 def cashier_url(settings: Settings, payment: Payment) -> str:

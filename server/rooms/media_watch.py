@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from live.broker import Broker, BrokerUnavailable
 from live.events import RoomEvent, control_topic, room_topic
 from live.media.health import Health
-from server.kit.database import Database
+from server.kit.database import Database, log_failure
 from server.kit.ids import uuid7
 from server.kit.settings import Settings
 from server.rooms.media_proxy import MediaGateway, MediaUnavailable
@@ -97,8 +97,8 @@ async def watch_media(settings: Settings, database: Database, broker: Broker, st
                             await _look_on(leader, gateway, broker, stop)
                         finally:
                             await _stand_down(leader)
-            except Exception:
-                log.exception("a look at the media node failed")
+            except Exception as error:
+                log_failure(log, "a look at the media node failed", error)
             await _wait(stop, LOOK_S)
     finally:
         await gateway.aclose()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
-import msgspec
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from live.events import RoomEvent, room_topic
@@ -21,16 +20,15 @@ async def mark_sale(session: AsyncSession, fact: SaleOpened | SaleClosed) -> Non
 
 
 @announces(RoomStateChanged)
-def tell_of_state(fact: RoomStateChanged) -> Sequence[RoomEvent]:
-    data = msgspec.to_builtins({"state": fact.state, "at": fact.changed_at})
-    return [RoomEvent(room_topic(fact.room_id), "room.state", data, str(fact.fact_id))]
+def tell_of_state(fact: RoomStateChanged) -> Iterator[RoomEvent]:
+    yield fact.event(room_topic(fact.room_id), "room.state", state=fact.state, at=fact.changed_at)
 
 
 @announces(ProductPinned)
-def tell_of_pin(fact: ProductPinned) -> Sequence[RoomEvent]:
-    return [RoomEvent(room_topic(fact.room_id), "room.pinned", {"card": fact.card}, str(fact.fact_id))]
+def tell_of_pin(fact: ProductPinned) -> Iterator[RoomEvent]:
+    yield fact.event(room_topic(fact.room_id), "room.pinned", card=fact.card)
 
 
 @announces(ShelfChanged)
-def tell_of_shelf(fact: ShelfChanged) -> Sequence[RoomEvent]:
-    return [RoomEvent(room_topic(fact.room_id), "shelf.changed", {"shelf": fact.shelf}, str(fact.fact_id))]
+def tell_of_shelf(fact: ShelfChanged) -> Iterator[RoomEvent]:
+    yield fact.event(room_topic(fact.room_id), "shelf.changed", shelf=fact.shelf)

@@ -18,6 +18,8 @@ from live.broker import BrokerUnavailable
 from live.media.health import Health
 from live.presence import Presence
 from live.room import Command, End, Pause, Phase, Resume, Start, Warm
+from server.catalog import sheet
+from server.catalog.imports import Imported
 from server.flash_sales import service as flash_sales
 from server.flash_sales.service import SaleCard
 from server.kit.clock import Clock
@@ -294,6 +296,17 @@ async def put_on_shelf(room_id: UUID, data: OneProduct, staff: Principal, sessio
     return ShelfView(await service.put_on_shelf(session, staff, room_id, data.product_id))
 
 
+@post(
+    f"{_ROOM}/shelf/import",
+    status_code=HTTP_201_CREATED,
+    request_max_body_size=sheet.MOST_BYTES,
+    tags=["rooms"],
+)
+async def import_to_shelf(room_id: UUID, body: bytes, staff: Principal, session: AsyncSession) -> Imported:
+    """The CSV file itself as the body, as for the import of products; its products go last, in the file's order."""
+    return await service.import_to_shelf(session, staff, room_id, body)
+
+
 @put(f"{_ROOM}/shelf", tags=["rooms"])
 async def arrange_shelf(
     room_id: UUID, data: Products, staff: Principal, session: AsyncSession, clock: Clock
@@ -362,6 +375,7 @@ ROUTES = [
     show_public,
     direct,
     put_on_shelf,
+    import_to_shelf,
     arrange_shelf,
     take_off_shelf,
     pin,

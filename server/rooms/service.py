@@ -18,13 +18,14 @@ from live.room import Command, PhaseChanged, PinChanged, RoomState
 from server.accounts.models import Account
 from server.attribution import service as attribution
 from server.brands.models import Brand
+from server.catalog.imports import Imported
 from server.flash_sales import service as flash_sales
 from server.kit.facts import Fact, record
 from server.kit.ids import uuid7
 from server.kit.paging import PAGE, before
 from server.kit.principal import STORE_STAFF, Principal, Role
 from server.kit.problems import Conflict, Forbidden, NotFound, NotSignedIn
-from server.rooms import shelf
+from server.rooms import shelf, shelf_import
 from server.rooms.facts import ProductPinned, RoomStateChanged
 from server.rooms.models import Room, RoomMark
 from server.rooms.rules import (
@@ -343,6 +344,13 @@ async def put_on_shelf(
 ) -> list[shelf.Card]:
     """Raises `NotFound`, `Forbidden`, `WrongState`, `ShelfFull` (409)."""
     return await shelf.add(session, await _to_furnish(session, staff, room_id), product_id)
+
+
+async def import_to_shelf(session: AsyncSession, staff: Principal, room_id: UUID, body: bytes) -> Imported:
+    """Raises `NotFound`, `Forbidden`, `WrongState` (409), `UnreadableSheet` (422)."""
+    return await shelf_import.import_to_shelf(
+        session, staff, await _to_furnish(session, staff, room_id), body
+    )
 
 
 async def arrange_shelf(

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from server.catalog.service import image_url
 from server.kit.facts import record
 from server.kit.problems import Conflict, Invalid, NotFound
 from server.rooms.facts import ShelfChanged
@@ -58,10 +59,6 @@ _CARDS = text(
 )
 
 
-def image_path(sha256: str | None) -> str | None:
-    return f"/images/{sha256}.webp" if sha256 else None
-
-
 async def cards(session: AsyncSession, room: Room, product_id: UUID | None = None) -> list[Card]:
     """The shelf in order (two queries), or one product of it. `free` is what this room can sell: headquarters' units
     and, in a store's own room, that store's."""
@@ -81,7 +78,7 @@ def _card(row: Any, free: dict[UUID, int]) -> Card:
     return Card(
         product_id=row.id,
         title=row.title,
-        image=image_path(row.image),
+        image=image_url(row.image),
         price_minor=price_minor,
         was_minor=row.was[cheapest],
         skus=[CardSku(sku_id, title, price, free[sku_id]) for sku_id, title, price in variants],
@@ -110,23 +107,36 @@ async def add(session: AsyncSession, room: Room, product_id: UUID) -> list[Card]
     Raises `NotFound` (another brand's product), `ShelfFull` (409).
     """
     await _must_be_ours(session, room.brand_id, [product_id])
-    added = await session.execute(
+    here = await standing(session, room.id)
+    if product_id in here:
+        return await cards(session, room)
+    if len(here) >= SHELF_SIZE:
+        raise ShelfFull(size=SHELF_SIZE)
+    await put_last(session, room, [product_id])
+    return await tell(session, room)
+
+
+async def standing(session: AsyncSession, room_id: UUID) -> set[UUID]:
+    """The shelf's products."""
+    found = await session.execute(
+        text("SELECT product_id FROM shelf_item WHERE room_id = :room_id"), {"room_id": room_id}
+    )
+    return set(found.scalars())
+
+
+async def put_last(session: AsyncSession, room: Room, product_ids: Sequence[UUID]) -> None:
+    """In this order after what stands there. The room's row is locked by the caller, who knows that they fit."""
+    await session.execute(
         text(
             """
             INSERT INTO shelf_item (room_id, product_id, position)
-            SELECT :room_id, :product_id, coalesce(max(position), 0) + 1
-            FROM shelf_item WHERE room_id = :room_id HAVING count(*) < :size
-            ON CONFLICT DO NOTHING RETURNING position
+            SELECT :room_id, product_id, place
+                   + (SELECT coalesce(max(position), 0) FROM shelf_item WHERE room_id = :room_id)
+            FROM unnest(CAST(:products AS uuid[])) WITH ORDINALITY AS p(product_id, place)
             """
         ),
-        {"room_id": room.id, "product_id": product_id, "size": SHELF_SIZE},
+        {"room_id": room.id, "products": list(product_ids)},
     )
-    shelf = await cards(session, room)
-    if added.first() is not None:
-        await _tell(session, room, shelf)
-    elif all(card.product_id != product_id for card in shelf):
-        raise ShelfFull(size=SHELF_SIZE)
-    return shelf
 
 
 async def arrange(session: AsyncSession, room: Room, product_ids: Sequence[UUID]) -> list[Card]:
@@ -147,9 +157,7 @@ async def arrange(session: AsyncSession, room: Room, product_ids: Sequence[UUID]
         ),
         {"room_id": room.id, "products": list(product_ids)},
     )
-    shelf = await cards(session, room)
-    await _tell(session, room, shelf)
-    return shelf
+    return await tell(session, room)
 
 
 async def remove(session: AsyncSession, room: Room, product_id: UUID) -> list[Card]:
@@ -159,9 +167,7 @@ async def remove(session: AsyncSession, room: Room, product_id: UUID) -> list[Ca
         text("DELETE FROM shelf_item WHERE room_id = :room_id AND product_id = :product_id"),
         {"room_id": room.id, "product_id": product_id},
     )
-    shelf = await cards(session, room)
-    await _tell(session, room, shelf)
-    return shelf
+    return await tell(session, room)
 
 
 async def copy(session: AsyncSession, source_id: UUID, room_id: UUID) -> None:
@@ -192,6 +198,9 @@ async def _must_be_ours(session: AsyncSession, brand_id: UUID, product_ids: Sequ
         raise NotFound
 
 
-async def _tell(session: AsyncSession, room: Room, shelf: Sequence[Card]) -> None:
+async def tell(session: AsyncSession, room: Room) -> list[Card]:
+    """The room hears of its whole shelf as it is now."""
+    shelf = await cards(session, room)
     fact = ShelfChanged(brand_id=room.brand_id, room_id=room.id, shelf=msgspec.to_builtins(shelf))
     await record(session, fact)
+    return shelf

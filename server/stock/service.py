@@ -7,7 +7,6 @@ would take a pool below zero fails the statement.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -144,11 +143,13 @@ _HOLD = text(
     WITH asked AS (
         SELECT sku_id, sum(quantity)::int AS quantity
         FROM unnest(CAST(:skus AS uuid[]), CAST(:quantities AS int[])) AS l(sku_id, quantity) GROUP BY sku_id),
+    locked AS MATERIALIZED (
+        SELECT b.id, a.quantity FROM stock_balance b JOIN asked a ON a.sku_id = b.sku_id
+        WHERE b.pool = :pool AND b.pool_id = :pool_id ORDER BY b.id FOR NO KEY UPDATE OF b),
     moved AS (
-        UPDATE stock_balance b SET free = b.free - a.quantity, held = b.held + a.quantity
-        FROM asked a
-        WHERE b.sku_id = a.sku_id AND b.pool = :pool AND b.pool_id = :pool_id AND b.free >= a.quantity
-        RETURNING b.id, a.quantity),
+        UPDATE stock_balance b SET free = b.free - l.quantity, held = b.held + l.quantity
+        FROM locked l WHERE b.id = l.id AND b.free >= l.quantity
+        RETURNING b.id, l.quantity),
     holds AS (
         INSERT INTO stock_hold (hold_id, balance_id, quantity, state)
         SELECT :hold_id, id, quantity, 'held' FROM moved),
@@ -182,38 +183,38 @@ async def hold(
     return False
 
 
-def _finish(act: str, state: str, held: int, free: int, sold: int) -> Any:
-    return text(
-        f"""
-        WITH done AS (
-            UPDATE stock_hold SET state = '{state}'
-            WHERE hold_id = ANY(CAST(:holds AS uuid[])) AND state = 'held' RETURNING hold_id, balance_id, quantity),
-        entries AS (
-            INSERT INTO stock_entry (balance_id, act, key, total, free, held, sold)
-            SELECT balance_id, '{act}', hold_id, 0, {free} * quantity, {held} * quantity, {sold} * quantity FROM done),
-        moved AS (
-            UPDATE stock_balance b
-            SET held = held + {held} * d.quantity, free = free + {free} * d.quantity, sold = sold + {sold} * d.quantity
-            FROM (SELECT balance_id, sum(quantity)::int AS quantity FROM done GROUP BY balance_id) d
-            WHERE b.id = d.balance_id)
-        SELECT DISTINCT hold_id FROM done
-        """  # noqa: S608  constants of this module
-    )
-
-
-_SELL = _finish("sell", "sold", -1, 0, +1)
-_RELEASE = _finish("release", "released", -1, +1, 0)
+_FINISH = text(
+    """
+    WITH done AS (
+        UPDATE stock_hold SET state = :state
+        WHERE hold_id = ANY(CAST(:holds AS uuid[])) AND state = 'held' RETURNING hold_id, balance_id, quantity),
+    entries AS (
+        INSERT INTO stock_entry (balance_id, act, key, total, free, held, sold)
+        SELECT balance_id, :act, hold_id, 0, :free * quantity, -quantity, :sold * quantity FROM done),
+    locked AS MATERIALIZED (
+        SELECT id FROM stock_balance WHERE id IN (SELECT balance_id FROM done) ORDER BY id FOR NO KEY UPDATE),
+    moved AS (
+        UPDATE stock_balance b
+        SET held = held - d.quantity, free = free + :free * d.quantity, sold = sold + :sold * d.quantity
+        FROM (SELECT l.id, sum(d.quantity)::int AS quantity
+              FROM done d JOIN locked l ON l.id = d.balance_id GROUP BY l.id) d
+        WHERE b.id = d.id)
+    SELECT DISTINCT hold_id FROM done
+    """
+)
+_SELL = {"act": "sell", "state": "sold", "free": 0, "sold": 1}
+_RELEASE = {"act": "release", "state": "released", "free": 1, "sold": 0}
 
 
 async def sell(session: AsyncSession, hold_ids: Sequence[UUID]) -> set[UUID]:
     """Held units become sold. Returns the holds that changed, not those that were sold or released before."""
-    rows = await session.execute(_SELL, {"holds": list(hold_ids)})
+    rows = await session.execute(_FINISH, {"holds": list(hold_ids), **_SELL})
     return set(rows.scalars())
 
 
 async def release(session: AsyncSession, hold_ids: Sequence[UUID]) -> set[UUID]:
     """Held units become free again. Returns the holds that changed."""
-    rows = await session.execute(_RELEASE, {"holds": list(hold_ids)})
+    rows = await session.execute(_FINISH, {"holds": list(hold_ids), **_RELEASE})
     return set(rows.scalars())
 
 
@@ -224,9 +225,11 @@ _RETURN = text(
         WHERE hold_id = :hold_id AND state = 'sold' AND returned = 0 RETURNING balance_id, quantity),
     entries AS (
         INSERT INTO stock_entry (balance_id, act, key, total, free, held, sold)
-        SELECT balance_id, 'return', :hold_id, 0, quantity, 0, -quantity FROM done)
+        SELECT balance_id, 'return', :hold_id, 0, quantity, 0, -quantity FROM done),
+    locked AS MATERIALIZED (
+        SELECT id FROM stock_balance WHERE id IN (SELECT balance_id FROM done) ORDER BY id FOR NO KEY UPDATE)
     UPDATE stock_balance b SET free = free + d.quantity, sold = sold - d.quantity
-    FROM done d WHERE b.id = d.balance_id
+    FROM done d JOIN locked l ON l.id = d.balance_id WHERE b.id = l.id
     """
 )
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
-import msgspec
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from live.events import RoomEvent, member_topic, room_topic
@@ -26,27 +25,17 @@ async def give_first_gifts(session: AsyncSession, fact: BrandCreated) -> None:
 
 
 @announces(TipGiven)
-def tell_tip(fact: TipGiven) -> Sequence[RoomEvent]:
-    return (
-        RoomEvent(
-            topic=room_topic(fact.room_id),
-            kind="tip.given",
-            data={
-                "tip_id": str(fact.tip_id),
-                "name": fact.name,
-                "gift": msgspec.to_builtins(fact.gift),
-                "quantity": fact.quantity,
-                "amount_minor": fact.amount_minor,
-            },
-            id=str(fact.fact_id),
-        ),
-        RoomEvent(
-            topic=member_topic(fact.member_id),
-            kind="wallet.changed",
-            data={"balance_minor": fact.balance_minor},
-            id=str(fact.fact_id),
-        ),
+def tell_tip(fact: TipGiven) -> Iterator[RoomEvent]:
+    yield fact.event(
+        room_topic(fact.room_id),
+        "tip.given",
+        tip_id=fact.tip_id,
+        name=fact.name,
+        gift=fact.gift,
+        quantity=fact.quantity,
+        amount_minor=fact.amount_minor,
     )
+    yield fact.event(member_topic(fact.member_id), "wallet.changed", balance_minor=fact.balance_minor)
 
 
 @in_transaction(MembersMerged)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -28,12 +28,5 @@ async def move_guest_money(session: AsyncSession, fact: MembersMerged) -> None:
 
 
 @announces(WalletToppedUp, WalletMerged)
-def tell_balance(fact: WalletToppedUp | WalletMerged) -> Sequence[RoomEvent]:
-    return (
-        RoomEvent(
-            topic=member_topic(fact.member_id),
-            kind="wallet.changed",
-            data={"balance_minor": fact.balance_minor},
-            id=str(fact.fact_id),
-        ),
-    )
+def tell_balance(fact: WalletToppedUp | WalletMerged) -> Iterator[RoomEvent]:
+    yield fact.event(member_topic(fact.member_id), "wallet.changed", balance_minor=fact.balance_minor)

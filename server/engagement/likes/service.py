@@ -16,7 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from live.broker import Broker, BrokerUnavailable
 from live.events import room_topic
 from server.engagement.likes.rules import owed
-from server.kit.database import Database
+from server.kit.database import Database, log_failure
 
 log = structlog.get_logger()
 
@@ -74,7 +74,7 @@ async def keep_likes(database: Database, broker: Broker, stop: asyncio.Event) ->
                 await keep(session, broker)
         except BrokerUnavailable:
             log.info("likes wait for the broker")
-        except Exception:
-            log.exception("likes were not written")
+        except Exception as error:
+            log_failure(log, "likes were not written", error)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), EVERY_S)

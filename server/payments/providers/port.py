@@ -11,7 +11,11 @@ import msgspec
 
 
 class ProviderError(Exception):
-    """The provider refused or can't be reached; the text is for staff."""
+    """The provider can't be reached or is not well; asking again later is right."""
+
+
+class ProviderRefused(ProviderError):
+    """It will not do this, however often it is asked; the text is for staff."""
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -35,5 +39,5 @@ class Provider(Protocol):
         ...
 
     async def refund(self, payment_id: UUID, refund_id: UUID, amount_minor: int) -> None:
-        """Send money back; `refund_id` is the idempotency key. Raises `ProviderError`."""
+        """Send money back; `refund_id` is the idempotency key. Raises `ProviderError`, `ProviderRefused`."""
         ...

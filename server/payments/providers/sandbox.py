@@ -58,7 +58,7 @@ class Sandbox:
         stamp = parts.get("t", "")
         if not (stamp.isascii() and stamp.isdecimal() and len(stamp) <= 12):
             raise BadNotice("no time stamp")
-        if not hmac.compare_digest(self._mac(int(stamp), raw), parts.get("v1", "")):
+        if not hmac.compare_digest(self._mac(int(stamp), raw).encode(), parts.get("v1", "").encode()):
             raise BadNotice("wrong signature")
         if abs(now.timestamp() - int(stamp)) > WINDOW_S:
             raise BadNotice("too old")

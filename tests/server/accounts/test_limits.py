@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Callable
 
 import pytest
 
+from server.kit.breaker import Breaker
 from server.kit.limits import Limiter, address_of
 from server.kit.problems import TooMany
 from server.kit.redis import Redis, connect
 from server.run.embedded import RunningServer
-
-
-class Ticks:
-    def __init__(self) -> None:
-        self.at = 0.0
-
-    def __call__(self) -> float:
-        return self.at
+from tests.server.ticks import Ticks
 
 
 async def _passed(limiter: Limiter, tries: int, limit: int, who: str = "wang") -> int:
@@ -91,9 +87,22 @@ async def test_redis_is_asked_again_after_it_came_back(valkey_server: Callable[[
         server.kill()
         assert await _passed(limiter, 1, 10) == 1
         server.start()
-        ticks.at = Limiter.AWAY_S
+        ticks.at = Breaker.PAUSE_S
         assert await _passed(limiter, 1, 10) == 1
         assert [int(await client.get(key) or 0) for key in await client.keys("limit:*")] in ([1], [2])
+
+
+async def test_a_crowd_waits_once_for_a_redis_that_hangs(valkey_server: Callable[[], RunningServer]) -> None:
+    server = valkey_server()
+    async with connect(server.url) as client:
+        limiter = Limiter(client, Ticks())
+        assert await _passed(limiter, 1, 200) == 1
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            async with asyncio.timeout(3.5):  # not the time-out of 2 s for each 32 of them
+                assert await _passed(limiter, 200, 150) == 150
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
 
 
 @pytest.mark.parametrize(

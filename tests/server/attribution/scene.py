@@ -22,6 +22,7 @@ from server.attribution.routes import ROUTES
 from server.kit.clock import utc_now
 from server.kit.ids import uuid7
 from server.kit.principal import Principal, Role
+from server.orders import paying, placing, refunding
 from server.orders import service as orders
 from server.payments import service as payments
 from server.payments.providers import Notice
@@ -122,12 +123,12 @@ class Scene:
     async def order(self, who: Principal, quantity: int = 1) -> UUID:
         async with self.shop.database.transaction() as session:
             lines = [Taking(self.shop.sku_id, quantity)]
-            placed = await orders.place(session, who, self.shop.room_id, lines, uuid7().hex, b"", self.now)
+            placed = await placing.place(session, who, self.shop.room_id, lines, uuid7().hex, b"", self.now)
         return placed.order_id
 
     async def pay(self, who: Principal, order_id: UUID) -> None:
         async with self.shop.database.transaction() as session:
-            payment = await orders.start_payment(
+            payment = await paying.start_payment(
                 session, self.served.settings, who, order_id, "sandbox", "/", self.now
             )
             notice = Notice(uuid7().hex, payment.id, True, payment.amount_minor)
@@ -140,7 +141,9 @@ class Scene:
 
     async def refund(self, order_id: UUID, amount_minor: int) -> None:
         async with self.shop.database.transaction() as session:
-            await orders.refund(session, self.shop.owner, order_id, amount_minor, uuid7().hex, "", self.now)
+            await refunding.refund(
+                session, self.shop.owner, order_id, amount_minor, uuid7().hex, "", self.now
+            )
 
     async def credit(self, order_id: UUID) -> CreditView:
         async with self.shop.database.transaction() as session:

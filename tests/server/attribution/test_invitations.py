@@ -277,10 +277,22 @@ async def test_signing_in_where_both_were_in_the_room_keeps_the_link_that_was_op
     guest, member = await shop.members(2)
     await scene.touch(member, await scene.invite(scene.other_guide))
     await scene.enter(member)
+    scene.later(minutes=5)
     await scene.touch(guest, await scene.invite(scene.guide))
     await scene.enter(guest)
     await merge(scene, guest, member)
     assert (await scene.visit(member)).guide_id == shop.guide_id
+
+
+async def test_signing_in_later_does_not_bring_back_an_older_link(scene, shop):
+    guest, member = await shop.members(2)
+    await scene.touch(guest, await scene.invite(scene.guide))
+    await scene.enter(guest)
+    scene.later(minutes=5)
+    await scene.touch(member, await scene.invite(scene.other_guide))
+    await scene.enter(member)
+    await merge(scene, guest, member)
+    assert (await scene.visit(member)).guide_id == scene.other_guide.id
 
 
 async def test_signing_in_from_an_uninvited_visit_leaves_the_members_own_link(scene, shop):

@@ -196,15 +196,11 @@ async def test_a_file_that_is_no_picture_or_too_large_is_refused(desk: Desk) -> 
     assert (await desk.ask("PUT", path, by=owner, content=b"\0" * (10 * 1024 * 1024 + 1))).status_code == 413
 
 
-async def test_cards_come_in_the_order_asked_for(desk: Desk) -> None:
+async def test_a_line_names_product_and_variant_and_is_the_brands_own(desk: Desk) -> None:
     brand_id = await desk.brand()
-    owner = await desk.staff(brand_id)
-    tea = await _made(desk, owner)
-    honey = await _made(desk, owner, {"title": "Honey", "skus": [{"price_minor": 500}]})
-    ids = [UUID(honey["product_id"]), uuid7(), UUID(tea["product_id"])]
+    tea = await _made(desk, await desk.staff(brand_id))
+    asked = [UUID(tea["skus"][0]["sku_id"]), uuid7()]
     async with desk.database.transaction() as session:
-        cards = await service.cards(session, ids)
-        lines = await service.lines(session, brand_id, [UUID(tea["skus"][0]["sku_id"])])
-    assert [card.title for card in cards] == ["Honey", "西湖龙井"]
-    assert (cards[1].price_minor, cards[1].was_minor, len(cards[1].skus)) == (2900, None, 2)
-    assert [line.title for line in lines.values()] == ["西湖龙井 · 250g"]
+        lines = await service.lines(session, brand_id, asked)
+        assert await service.lines(session, uuid7(), asked) == {}
+    assert [(line.title, line.price_minor) for line in lines.values()] == [("西湖龙井 · 250g", 9900)]

@@ -101,7 +101,12 @@ async def test_the_report_keeps_the_audience_and_follows_the_money(stage):
 
     await comment(stage, NOON + timedelta(hours=1))  # too late to count
     async with stage.session() as session:
-        await session.execute(text("UPDATE orders SET refunded_minor = 900 WHERE id = :id"), {"id": order_id})
+        await session.execute(
+            text(
+                "UPDATE orders SET paid_minor = 9900, refunded_minor = 1000, goods_refunded_minor = 900 WHERE id = :id"
+            ),
+            {"id": order_id},
+        )
     async with stage.session() as session:
         report = await service.report(session, await session.get(Room, stage.room_id))
     assert (report.peak, report.comments, report.visits) == (7, 0, 1)

@@ -19,6 +19,7 @@ from server.kit.idempotency import KeyReused, request_hash
 from server.kit.ids import uuid7
 from server.kit.principal import Principal
 from server.kit.problems import Problem
+from server.orders import releasing
 from server.orders import service as orders
 from server.orders.service import Placed
 from server.stock import service as stock
@@ -198,7 +199,7 @@ async def test_expired_holds_are_free_for_the_next_buyer(shop, desk, lay, redis)
     with pytest.raises(OutOfStock):
         await tap(desk, shop, sale_id, second)
     async with shop.database.transaction() as session:
-        assert await orders.expire_due(session, placed.pay_by + timedelta(seconds=1)) == 1
+        assert await releasing.expire_due(session, placed.pay_by + timedelta(seconds=1)) == 1
     await Gate(redis, sale_id).release([(first.id, "tap")])
     assert isinstance(await tap(desk, shop, sale_id, second), Placed)
     assert await units(shop, sale_id) == (1, 0, 1, 0)
@@ -213,7 +214,7 @@ async def test_two_sweepers_release_each_hold_once(shop, desk, lay):
 
     async def sweep() -> int:
         async with shop.database.transaction() as session:
-            return await orders.expire_due(session, placed.pay_by + timedelta(minutes=1), limit=15)
+            return await releasing.expire_due(session, placed.pay_by + timedelta(minutes=1), limit=15)
 
     swept = 0
     while taken := sum(await asyncio.gather(sweep(), sweep())):

@@ -18,7 +18,7 @@ from server.kit.database import Database
 from server.kit.idempotency import KeyReused
 from server.kit.ids import uuid7
 from server.kit.settings import Settings
-from server.orders import service as orders
+from server.orders import checks, placing, refunding, releasing
 from server.orders.models import Order
 from server.payments import service as payments
 from server.payments.providers import Notice
@@ -51,7 +51,7 @@ async def placed(shop: Shop, member, key: str = "k", quantity: int = 1):
     async with shop.database.transaction() as session:
         lines = [Taking(shop.sku_id, quantity)]
         asked = f"{quantity}".encode()
-        return await orders.place(session, member, shop.room_id, lines, key, asked, utc_now())
+        return await placing.place(session, member, shop.room_id, lines, key, asked, utc_now())
 
 
 async def pay(shop: Shop, settings: Settings, order: Order, member, *, event: str = "e1") -> None:
@@ -72,12 +72,12 @@ async def read(shop: Shop, order_id) -> Order:
 
 async def refund(shop: Shop, order_id, amount: int, key: str | None = None) -> None:
     async with shop.database.transaction() as session:
-        await orders.refund(session, shop.owner, order_id, amount, key or uuid7().hex, "", utc_now())
+        await refunding.refund(session, shop.owner, order_id, amount, key or uuid7().hex, "", utc_now())
 
 
 async def books_are_right(shop: Shop) -> None:
     async with shop.database.transaction() as session:
-        for verify in (stock.verify, orders.verify, payments.verify, attribution.verify):
+        for verify in (stock.verify, checks.verify, payments.verify, attribution.verify):
             assert {name: rows for name, rows in (await verify(session)).items() if rows} == {}
 
 
@@ -126,7 +126,7 @@ async def test_money_for_an_expired_order_is_due_back_whole(shop, settings):
     member = await shop.member()
     order = await read(shop, (await placed(shop, member)).order_id)
     async with shop.database.transaction() as session:
-        assert await orders.expire_due(session, order.pay_by + timedelta(seconds=1)) == 1
+        assert await releasing.expire_due(session, order.pay_by + timedelta(seconds=1)) == 1
     await pay(shop, settings, order, member)
     late = await read(shop, order.id)
     assert (late.status, late.refund_due_minor) == ("expired", 9900)
@@ -140,7 +140,7 @@ async def test_parallel_refunds_never_send_back_more_than_was_paid(shop, setting
     await pay(shop, settings, order, member)
     outcomes = await asyncio.gather(*(refund(shop, order.id, 3300) for _ in range(6)), return_exceptions=True)
     assert sum(outcome is None for outcome in outcomes) == 3
-    assert sum(isinstance(outcome, orders.NothingToRefund) for outcome in outcomes) == 3
+    assert sum(isinstance(outcome, payments.RefundTooLarge) for outcome in outcomes) == 3
     closed = await read(shop, order.id)
     assert (closed.status, closed.refunded_minor) == ("closed", 9900)
     async with shop.database.transaction() as session:
@@ -166,7 +166,7 @@ async def test_a_payment_races_the_sweeper_and_one_of_them_wins(shop, settings):
 
         async def sweep(order=order) -> None:
             async with shop.database.transaction() as session:
-                await orders.expire_due(session, order.pay_by + timedelta(seconds=1))
+                await releasing.expire_due(session, order.pay_by + timedelta(seconds=1))
 
         await asyncio.gather(pay(shop, settings, order, member, event=f"race {number}"), sweep())
         after = await read(shop, order.id)

@@ -20,7 +20,7 @@ from server.kit.database import Database
 from server.kit.ids import uuid7
 from server.kit.principal import STORE_STAFF, Principal, Role
 from server.kit.settings import Settings
-from server.orders import service as orders
+from server.orders import paying, placing
 from server.rooms.models import Room
 from server.stock.service import Taking
 from server.stores.models import Store
@@ -126,7 +126,7 @@ class Stage:
     async def order(self, member: Principal, quantity: int = 1, *, now: datetime | None = None) -> UUID:
         """An order of the shop's tea in its room, waiting for its payment."""
         async with self.database.transaction() as session:
-            placed = await orders.place(
+            placed = await placing.place(
                 session,
                 member,
                 self.room_id,
@@ -140,7 +140,7 @@ class Stage:
     async def pay(self, member: Principal, quantity: int = 1, *, now: datetime | None = None) -> UUID:
         order_id = await self.order(member, quantity, now=now)
         async with self.database.transaction() as session:
-            await orders.book_payment(session, order_id, 9900 * quantity, now or datetime.now(UTC))
+            await paying.book_payment(session, order_id, 9900 * quantity, now or datetime.now(UTC))
         return order_id
 
 

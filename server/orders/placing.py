@@ -1,0 +1,185 @@
+"""Orders of ordinary products, placed at shelf prices; their units are held until the payment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from server.kit.facts import record
+from server.kit.idempotency import KeyReused
+from server.kit.ids import readable_code, uuid7
+from server.kit.principal import Principal
+from server.kit.problems import Invalid
+from server.orders.facts import HeldOrder, OrdersHeld
+from server.orders.models import Order, OrderEvent, OrderLine
+from server.stock import service as stock
+from server.stock.rules import Pool
+from server.stock.service import OutOfStock, Taking
+
+HOLD_FOR = timedelta(minutes=15)
+"""How long an ordinary order may wait for its payment; a flash sale sets its own."""
+
+
+def new_number(now: datetime) -> str:
+    """Read aloud at a counter: the day and ten letters."""
+    return f"{now:%y%m%d}{readable_code(10)}"
+
+
+class Placed(msgspec.Struct):
+    hold_id: UUID
+    order_id: UUID
+    pay_by: datetime
+    amount_minor: int
+
+
+async def place(
+    session: AsyncSession,
+    member: Principal,
+    room_id: UUID,
+    lines: Sequence[Taking],
+    key: str,
+    asked: bytes,
+    now: datetime,
+) -> Placed:
+    """An order of ordinary products at shelf prices: from the carrying store's pool, else from headquarters'.
+
+    The credit stays with the store either way. The same key gives the same order. Raises `OutOfStock` (409),
+    `KeyReused` (422), `Invalid` (422: not on this room's shelf).
+    """
+    if earlier := await _earlier(session, member.id, key, asked):
+        return earlier
+    await session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"{member.id}:{key}"}
+    )
+    if earlier := await _earlier(session, member.id, key, asked):
+        return earlier
+    prices = await _shelf_prices(session, member.brand_id, room_id, [line.sku_id for line in lines])
+    store_id, guide_id, link_id = await _carriers(session, member.id, room_id)
+    order = Order(
+        brand_id=member.brand_id,
+        room_id=room_id,
+        store_id=store_id,
+        guide_id=guide_id,
+        link_id=link_id,
+        member_id=member.id,
+        hold_id=await _hold(session, member.brand_id, store_id, lines),
+        key=key,
+        request_hash=asked,
+        number=new_number(now),
+        amount_minor=sum(prices[line.sku_id].price_minor * line.quantity for line in lines),
+        pay_by=(now + HOLD_FOR).replace(microsecond=0),
+        created_at=now,
+    )
+    session.add(order)
+    await session.flush()
+    own = [
+        OrderLine(
+            order_id=order.id,
+            sku_id=line.sku_id,
+            title=prices[line.sku_id].title,
+            image=prices[line.sku_id].image,
+            quantity=line.quantity,
+            price_minor=prices[line.sku_id].price_minor,
+        )
+        for line in lines
+    ]
+    session.add_all(own)
+    session.add(OrderEvent(order_id=order.id, kind="held", at=now))
+    await record(session, _held(order, own, member.name))
+    return _placed(order)
+
+
+def _placed(order: Order) -> Placed:
+    return Placed(order.hold_id, order.id, order.pay_by, order.amount_minor)
+
+
+def _held(order: Order, lines: Sequence[OrderLine], name: str) -> OrdersHeld:
+    held = HeldOrder(
+        order_id=order.id,
+        hold_id=order.hold_id,
+        member_id=order.member_id,
+        number=order.number,
+        name=name,
+        title=lines[0].title,
+        quantity=sum(line.quantity for line in lines),
+        amount_minor=order.amount_minor,
+        pay_by=order.pay_by,
+        store_id=order.store_id,
+        guide_id=order.guide_id,
+    )
+    return OrdersHeld(brand_id=order.brand_id, room_id=order.room_id, orders=[held])
+
+
+async def _carriers(
+    session: AsyncSession, member_id: UUID, room_id: UUID
+) -> tuple[UUID | None, UUID | None, UUID | None]:
+    """(store, guide, invitation link) that carry this member in the room."""
+    rows = await session.execute(
+        text(
+            "SELECT coalesce(v.store_id, r.store_id), v.guide_id, v.link_id FROM room r "
+            "LEFT JOIN visit v ON v.room_id = r.id AND v.member_id = :member_id WHERE r.id = :room_id"
+        ),
+        {"room_id": room_id, "member_id": member_id},
+    )
+    store_id, guide_id, link_id = rows.one()
+    return store_id, guide_id, link_id
+
+
+async def _hold(
+    session: AsyncSession, brand_id: UUID, store_id: UUID | None, lines: Sequence[Taking]
+) -> UUID:
+    """All lines from the store's pool, or all from headquarters'. Raises `OutOfStock` (409)."""
+    hold_id = uuid7()
+    pools = [(Pool.STORE, store_id)] if store_id else []
+    pools.append((Pool.HEADQUARTERS, brand_id))
+    for pool, pool_id in pools:
+        if await stock.hold(session, pool, pool_id, lines, hold_id):
+            return hold_id
+    left = await stock.free(session, [line.sku_id for line in lines], pools)
+    raise OutOfStock(left={str(sku): free for sku, free in left.items()})
+
+
+async def _earlier(session: AsyncSession, member_id: UUID, key: str, asked: bytes) -> Placed | None:
+    order = (await session.exec(select(Order).where(Order.member_id == member_id, Order.key == key))).first()
+    if order is None:
+        return None
+    if order.request_hash != asked:
+        raise KeyReused
+    return _placed(order)
+
+
+class _Price(msgspec.Struct):
+    sku_id: UUID
+    title: str
+    image: str | None
+    price_minor: int
+
+
+async def _shelf_prices(
+    session: AsyncSession, brand_id: UUID, room_id: UUID, sku_ids: Sequence[UUID]
+) -> dict[UUID, _Price]:
+    """Prices are the server's. Only what stands on the shelf of a room that is on can be bought there."""
+    rows = await session.execute(
+        text(
+            """
+            SELECT k.id, p.title || CASE WHEN k.title <> '' THEN ' · ' || k.title ELSE '' END, p.image, k.price_minor
+            FROM sku k JOIN product p ON p.id = k.product_id
+            JOIN shelf_item i ON i.product_id = p.id AND i.room_id = :room_id
+            JOIN room r ON r.id = i.room_id AND r.state IN ('warming', 'live', 'paused')
+            WHERE k.brand_id = :brand_id AND k.id = ANY(CAST(:skus AS uuid[]))
+            """
+        ),
+        {"brand_id": brand_id, "room_id": room_id, "skus": list(sku_ids)},
+    )
+    found = {row[0]: _Price(*row) for row in rows}
+    if missing := [sku for sku in sku_ids if sku not in found]:
+        raise Invalid(
+            errors=[{"field": "sku_id", "message": f"{sku} is not sold in this room"} for sku in missing]
+        )
+    return found

@@ -1,0 +1,107 @@
+"""Orders found and shown: to their buyer, to staff in scope, to other features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import or_, text
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from server.kit.paging import PAGE, Page, before, page
+from server.kit.principal import RUNS_ROOMS, Principal, Role
+from server.kit.problems import Forbidden, NotFound
+from server.members.models import Member
+from server.orders import rules, views
+from server.orders.models import Order
+from server.orders.views import OrderView
+
+
+async def own(session: AsyncSession, member: Principal, order_id: UUID, *, lock: bool = False) -> Order:
+    query = select(Order).where(Order.id == order_id, Order.member_id == member.id)
+    order = (await session.exec(query.with_for_update() if lock else query)).first()
+    if order is None:
+        raise NotFound
+    return order
+
+
+async def seen(session: AsyncSession, viewer: Principal, order_id: UUID, *, lock: bool = False) -> Order:
+    """The order, if this viewer may see it. Raises `NotFound`."""
+    query = select(Order).where(Order.id == order_id)
+    order = (await session.exec(query.with_for_update() if lock else query)).first()
+    if order is None or not rules.may_see(viewer, order.brand_id, order.store_id, order.member_id):
+        raise NotFound
+    return order
+
+
+async def show(session: AsyncSession, viewer: Principal, order_id: UUID) -> OrderView:
+    await seen(session, viewer, order_id)
+    return (await views.load(session, [order_id], staff=viewer.kind == "staff"))[0]
+
+
+async def listing(
+    session: AsyncSession,
+    viewer: Principal,
+    *,
+    status: str | None,
+    fulfilment: str | None,
+    room_id: UUID | None,
+    query: str | None,
+    cursor: str | None,
+) -> Page[OrderView]:
+    """A member's own orders; staff's in scope; newest first."""
+    runs_the_room = viewer.role in RUNS_ROOMS and room_id is not None
+    if viewer.kind == "staff" and not (
+        viewer.is_headquarters or viewer.role is Role.MANAGER or runs_the_room
+    ):
+        raise Forbidden
+    wanted = select(Order.id).order_by(col(Order.id).desc()).limit(PAGE + 1)
+    if viewer.kind == "staff":
+        wanted = wanted.where(Order.brand_id == viewer.brand_id)
+    else:
+        wanted = wanted.where(Order.member_id == viewer.id)
+    if viewer.role is Role.MANAGER:
+        wanted = wanted.where(Order.store_id == viewer.store_id)
+    asked = {"status": status, "fulfilment": fulfilment, "room_id": room_id}
+    wanted = wanted.filter_by(**{column: value for column, value in asked.items() if value})
+    if query:
+        found = (col(column).ilike(f"%{query}%") for column in (Order.number, Member.name, Member.phone))
+        wanted = wanted.join(Member).where(or_(*found))
+    if last := before(cursor):
+        wanted = wanted.where(Order.id < last)
+    orders = await views.load(session, (await session.exec(wanted)).all(), staff=viewer.kind == "staff")
+    if viewer.role is Role.HOST:
+        for view in orders:
+            view.hide_contact()
+    return page(orders, lambda view: view, lambda view: view.order_id)
+
+
+async def of_ids(session: AsyncSession, order_ids: Sequence[UUID]) -> list[OrderView]:
+    """As staff see them, newest first; whether they may is the caller's to know."""
+    return await views.load(session, order_ids, staff=True)
+
+
+async def open_holds(session: AsyncSession, room_id: UUID, member_id: UUID) -> list[dict[str, Any]]:
+    """What a member holds in a room and has not paid yet, as the protocol's `Hold`."""
+    rows = (
+        await session.execute(
+            text(
+                """
+                SELECT o.hold_id, o.id AS order_id, o.sale_id, o.amount_minor, o.pay_by,
+                       (SELECT sum(l.quantity)::int FROM order_line l WHERE l.order_id = o.id) AS quantity
+                FROM orders o
+                WHERE o.member_id = :member_id AND o.room_id = :room_id AND o.status = 'awaiting_payment'
+                ORDER BY o.id
+                """
+            ),
+            {"room_id": room_id, "member_id": member_id},
+        )
+    ).mappings()
+    return [msgspec.to_builtins(dict(row)) for row in rows]
+
+
+async def buyer_name(session: AsyncSession, member_id: UUID) -> str:
+    return (await session.exec(select(Member.name).where(Member.id == member_id))).one()
