@@ -64,13 +64,20 @@ class Stats(msgspec.Struct):
     bad_frames: int = 0
 
 
+ALWAYS = b'"always":true'
+"""In a line that everybody is shown, such as the host's, however busy the room is. (Inside a text the quotes are
+escaped, so nobody can write it.)"""
+
+
 def sample(lines: Sequence[bytes], most: int) -> Sequence[bytes]:
-    """At most so many of the lines, in their order. The lines themselves decide, so that processes which heard the same
-    lines show the same ones."""
+    """At most so many of the lines, in their order, and those that are always shown. The lines themselves decide, so
+    that processes which heard the same lines show the same ones."""
     if len(lines) <= most:
         return lines
-    chosen = nsmallest(most, range(len(lines)), key=lambda i: crc32(lines[i]))
-    return [lines[i] for i in sorted(chosen)]
+    always = [i for i, line in enumerate(lines) if ALWAYS in line]
+    others = [i for i, line in enumerate(lines) if ALWAYS not in line]
+    chosen = nsmallest(max(0, most - len(always)), others, key=lambda i: crc32(lines[i]))
+    return [lines[i] for i in sorted([*always, *chosen])]
 
 
 class Channel:
@@ -216,7 +223,7 @@ class Channel:
         self._allowance = min(cap, self._allowance + cap * (now - self._allowed_at))
         self._allowed_at = now
         chosen = sample(lines, int(self._allowance))
-        self._allowance -= len(chosen)
+        self._allowance = max(0.0, self._allowance - len(chosen))
         self._stats.talk_sampled_out += len(lines) - len(chosen)
         return chosen
 

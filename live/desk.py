@@ -21,11 +21,13 @@ class Presentee(msgspec.Struct, frozen=True):
 
 class Entrance(msgspec.Struct, frozen=True):
     """`topics`: what the connection hears, at most one of each kind (`live.events.alias`); the first one's talk is
-    shown on entering. `you`: the welcome frame's, as JSON."""
+    shown on entering. `you`: the welcome frame's, as JSON. `recheck`: whether the desk is asked now and then if they
+    may stay (`Desk.recheck`), for those whose right to listen can end while they do."""
 
     topics: Sequence[str]
     you: Mapping[str, Any]
     present: Presentee | None = None
+    recheck: bool = False
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -44,6 +46,9 @@ class Refusal(Exception):
         self.close = close
 
 
+RECHECK_S = 30.0
+
+
 class Desk(Protocol):
     """One connection's; it knows who is there. Any call may raise `Refusal`; anything else that it raises is logged and
     told as a problem with status 500. Calls come one after the other, but `snapshot` also beside the others."""
@@ -56,9 +61,13 @@ class Desk(Protocol):
         and again when continuity was lost; everything committed before the call must be in it."""
 
     async def arrived(self, first: bool) -> None:
-        """The welcome has been sent. `first`: the member was not here before, on any connection of any process."""
+        """The welcome has been sent. `first`: the member was not here before, on any connection of any process. A
+        refusal ends the connection: what was committed before the topics were heard may forbid it."""
 
-    async def say(self, text: str, ref: str) -> Said:
+    async def recheck(self) -> None:
+        """Every RECHECK_S seconds or so, where the entrance asked for it: a refusal ends the connection."""
+
+    async def say(self, text: str, ref: str, reply_to: str | None) -> Said:
         """A line for the room. The same `ref` from the same member comes again when its ack was lost."""
 
     async def like(self, count: int) -> None: ...

@@ -72,6 +72,14 @@ def member_topic(member_id: Id) -> str:
     return f"member:{member_id}"
 
 
+EXPELLED = "member.expelled"
+"""A fact of a room's topic: the connections of its `member_ids` to this room end (close code 4523)."""
+
+
+class Expelled(msgspec.Struct, frozen=True):
+    member_ids: list[str]
+
+
 _ALIASES = {"room": "room", "control": "control", "store": "store", "member": "me"}
 
 

@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import structlog
 
 from live.broker import Broker, BrokerUnavailable, NumberedFact
 from live.channel import Channel, Pace, Stats
-from live.events import Position, room_of, room_topic
+from live.events import EXPELLED, Expelled, Position, room_of, room_topic
 from live.limits import Limits
 from live.presence import Presence
 from live.protocol import CloseCode, retry_ms
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from live.session import Session
 
 log = structlog.get_logger()
+
+_expelled = msgspec.json.Decoder(Expelled)
 
 EMPTY_S = 2.0
 """A topic that everybody left stays subscribed for so long: whoever reloads or reconnects finds it open."""
@@ -116,6 +119,14 @@ class Hub:
     def facts(self, topic: str, facts: Sequence[NumberedFact]) -> None:
         if (channel := self._channels.get(topic)) is not None:
             channel.facts(facts)
+            for fact in facts:
+                if fact.kind == EXPELLED:
+                    self._expel(channel, _expelled.decode(fact.data).member_ids)
+
+    def _expel(self, channel: Channel, member_ids: Sequence[str]) -> None:
+        for session in [*channel.seats, *channel.entering]:
+            if session.member_id in member_ids:
+                session.close(CloseCode.BANNED)
 
     def gap(self, topic: str, tail: Position) -> None:
         if (channel := self._channels.get(topic)) is not None:
@@ -207,6 +218,8 @@ class Hub:
             now = loop.time()
             for session in [session for session in self.sessions if session.stuck(now)]:
                 session.too_slow()
+            for session in [session for session in self.sessions if session.due(now)]:
+                self.spawn(session.recheck())
             if self.presence is not None:
                 await self._count_here(self.presence)
 

@@ -71,16 +71,21 @@ def retry_ms(crowd: int) -> int:
 
 
 class Hello(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
-    """First frame. `positions`: the last position seen of each topic, as "epoch-offset"."""
+    """First frame. `positions`: the last position seen of each topic, as "epoch-offset". `device`: the browser's own
+    random name for itself."""
 
     v: int
     positions: _Positions = {}
     invite: Annotated[str, Meta(max_length=64, pattern=r"\A[^\x00]*\Z")] | None = None
+    device: Annotated[str, Meta(max_length=64, pattern=r"\A[^\x00]*\Z")] | None = None
 
 
 class Say(msgspec.Struct, frozen=True, tag_field="type", tag="say"):
+    """`reply_to`: the line that this one answers, by its id."""
+
     ref: _Ref
     text: _Text
+    reply_to: Annotated[str, Meta(max_length=64)] | None = None
 
 
 class Like(msgspec.Struct, frozen=True, tag_field="type", tag="like"):

@@ -12,7 +12,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from live.broker import BrokerUnavailable
 from live.channel import Channel
-from live.desk import Desk, Entrance, Refusal
+from live.desk import RECHECK_S, Desk, Entrance, Refusal
 from live.events import Position, alias
 from live.hub import Hub
 from live.protocol import (
@@ -88,6 +88,7 @@ class Session:
         "_entrance",
         "_hub",
         "_receive",
+        "_recheck_at",
         "_seating",
         "_tokens",
         "_tokens_at",
@@ -111,6 +112,7 @@ class Session:
         self._entrance: Entrance | None = None
         self._seating = Seating(self, hub, desk, wire)
         self._bad = 0
+        self._recheck_at = asyncio.get_running_loop().time() + RECHECK_S
         self._closing: asyncio.Task[None] | None = None
         self._until: asyncio.Timeout | None = None
         self._tokens = hub.limits.frames_at_once
@@ -193,7 +195,23 @@ class Session:
             )
         await self._seating.take({name: _position(hello.positions.get(name)) for name in self.topics})
         if self.closed is None:
-            await self._ask(self._desk.arrived(first))
+            await self._ask(self._desk.arrived(first), close=CloseCode.NOT_ALLOWED)
+
+    @property
+    def member_id(self) -> str | None:
+        """Whom the connection makes present."""
+        present = self._entrance.present if self._entrance is not None else None
+        return present.member_id if present is not None else None
+
+    def due(self, now: float) -> bool:
+        """Whether it is time to ask again if they may stay."""
+        if self._entrance is None or not self._entrance.recheck or now < self._recheck_at:
+            return False
+        self._recheck_at = now + RECHECK_S
+        return True
+
+    async def recheck(self) -> None:
+        await self._ask(self._desk.recheck(), close=CloseCode.NOT_ALLOWED)
 
     # Frames in
 
@@ -224,18 +242,21 @@ class Session:
                 self.deliver(PONG)
             case Like(count):
                 await self._ask(self._desk.like(count))
-            case Say(ref, text):
-                said = await self._ask(self._desk.say(text, ref), ref)
+            case Say(ref, text, reply_to):
+                said = await self._ask(self._desk.say(text, ref, reply_to), ref)
                 if said is not None:
                     self.send(Ack(ref, said.id, Raw(said.line) if said.line is not None else UNSET))
             case Hello():
                 raise WrongOrder()
 
-    async def _ask(self, answer: Awaitable[T], ref: str | UnsetType = UNSET) -> T | None:
+    async def _ask(
+        self, answer: Awaitable[T], ref: str | UnsetType = UNSET, close: CloseCode | None = None
+    ) -> T | None:
+        """`close`: the connection ends with it when the desk refuses."""
         try:
             return await answer
         except Refusal as refusal:
-            self._refuse(refusal, ref)
+            self._refuse(refusal, ref, close)
         except BrokerUnavailable:
             self.send(ProblemFrame(problem("unavailable", "Not available right now; try again", 503), ref))
         except Exception:

@@ -12,7 +12,7 @@ from live.broker import Broker, BrokerUnavailable
 from live.desk import Entrance, Presentee, Refusal, Said
 from live.events import Position, RoomEvent, member_topic, room_topic
 from live.hub import Hub
-from live.protocol import Batch, ClientFrame, Hello, ServerFrame, Welcome, decode_server, encode
+from live.protocol import Batch, ClientFrame, CloseCode, Hello, ServerFrame, Welcome, decode_server, encode
 from live.session import serve
 
 F = TypeVar("F", bound=ServerFrame)
@@ -28,6 +28,8 @@ class Shop:
         self.likes = 0
         self.left: list[str] = []
         self.snapshots = 0
+        self.banned: set[str] = set()
+        self.dismissed: set[str] = set()
         self._relaying = asyncio.Lock()
         self.before_snapshot: Callable[[], Any] | None = None
 
@@ -62,6 +64,7 @@ class ShopDesk:
             topics=[room_topic(ROOM), member_topic(self.member)],
             you={"member_id": self.member, "name": self.member, "role": "viewer", "muted_until": None},
             present=Presentee(ROOM, self.member, {"name": self.member}),
+            recheck=True,
         )
 
     async def snapshot(self) -> Any:
@@ -72,9 +75,14 @@ class ShopDesk:
         return taken
 
     async def arrived(self, first: bool) -> None:
-        pass
+        if self.member in self.shop.banned:
+            raise Refusal({"slug": "banned", "title": "You are banned", "status": 403}, CloseCode.BANNED)
 
-    async def say(self, text: str, ref: str) -> Said:
+    async def recheck(self) -> None:
+        if self.member in self.shop.dismissed:
+            raise Refusal({"slug": "not-signed-in", "title": "Sign in first", "status": 401})
+
+    async def say(self, text: str, ref: str, reply_to: str | None) -> Said:
         if "bad word" in text:
             raise Refusal({"slug": "refused", "title": "Not that word", "status": 422})
         if text == "a bug":

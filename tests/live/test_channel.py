@@ -245,3 +245,12 @@ def test_losing_continuity_sends_what_came_before_and_empties_the_seats(clock: C
     assert seat.frames[-1]["position"] == "7-1"
     assert room.sent == Position(9, 4)
     assert not room.seats
+
+
+def test_what_everybody_is_shown_is_not_sampled_and_takes_the_place_of_other_lines() -> None:
+    said = [b'{"id":"%d","text":"\\"always\\":true"}' % n for n in range(40)]
+    said[20] = b'{"id":"20","always":true}'
+    assert said[20] in sample(said, 5)
+    assert len(sample(said, 5)) == 5
+    answers = [b'{"id":"%d","always":true}' % n for n in range(8)]
+    assert sample([*answers, *said], 5) == [*answers, said[20]]

@@ -581,3 +581,46 @@ async def test_entering_while_the_broker_is_away_is_put_off(
     assert isinstance(await Phone(hub, shop, "ann").hello(), Welcome)
     await hub.stop()
     await broker.aclose()
+
+
+# Who may stay
+
+
+async def test_who_is_expelled_is_closed_for_good_on_every_process_and_nobody_else(
+    phone: Callable[..., Phone], broker: RedisBroker, redis_url: str, shop: Shop
+) -> None:
+    elsewhere = RedisBroker(redis_url)
+    other = Hub(elsewhere)
+    bob, bobs_tablet, ann = phone("bob"), phone("bob", other), phone("ann", other)
+    for one in (bob, bobs_tablet, ann):
+        await one.hello()
+    await broker.append([RoomEvent(room_topic(ROOM), "member.expelled", {"member_ids": ["bob"]}, "ban-1")])
+    assert {(await one.closed()).code for one in (bob, bobs_tablet)} == {CloseCode.BANNED}
+    await shop.happen()
+    await ann.reach(1)
+    await other.stop()
+    await elsewhere.aclose()
+
+
+async def test_a_ban_that_came_while_somebody_entered_still_ends_their_connection(
+    phone: Callable[..., Phone], shop: Shop
+) -> None:
+    shop.banned.add("bob")
+    bob = phone("bob")
+    await bob.hello()
+    assert (await bob.hear(ProblemFrame)).problem["slug"] == "banned"
+    assert (await bob.closed()).code == CloseCode.BANNED
+
+
+async def test_whoever_may_listen_no_more_is_closed_when_asked_again(
+    phone: Callable[..., Phone], shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("live.hub.SWEEP_S", 0.05)
+    monkeypatch.setattr("live.session.RECHECK_S", 0.1)
+    ann, bob = phone("ann"), phone("bob")
+    await ann.hello()
+    await bob.hello()
+    shop.dismissed.add("bob")
+    assert (await bob.closed()).code == CloseCode.NOT_ALLOWED
+    await shop.happen()
+    await ann.reach(1)
