@@ -145,6 +145,12 @@ export interface components {
             status: string;
             title: string;
         };
+        /** ChangeAccount */
+        ChangeAccount: {
+            name?: string;
+            role?: components["schemas"]["Role"];
+            store_id?: string | null;
+        };
         /** ChangeBrand */
         ChangeBrand: {
             name: string;

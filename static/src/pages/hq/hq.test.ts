@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { rowProblem } from './products/rowProblems'
 import { parseHash } from './route'
 import { makePassword } from './stores/password'
 
@@ -8,10 +7,6 @@ describe('headquarters', () => {
     expect(parseHash('#/orders/abc')).toEqual({ view: 'orders', detail: 'abc' })
     expect(parseHash('')).toEqual({ view: 'overview', detail: null })
     expect(parseHash('#/nonsense')).toEqual({ view: 'overview', detail: null })
-  })
-  it('knows what is wrong with a row of a sheet', () => {
-    expect(rowProblem('the same as row 2')).toEqual({ key: 'repeated', n: '2' })
-    expect(rowProblem('something new')).toBeNull()
   })
   it('makes passwords that can be read out', () => {
     const password = makePassword()

@@ -11,6 +11,7 @@ const loaders = {
   phone: () => import('./sheets/PhoneSheet.vue'),
 }
 export type SheetName = keyof typeof loaders
+export type OpenSheet = (name: SheetName, props?: Record<string, unknown>) => void
 
 export const sheetParts = Object.fromEntries(
   Object.entries(loaders).map(([name, load]) => [name, defineAsyncComponent(load as () => Promise<Component>)]),
@@ -38,3 +39,5 @@ export function useSheets() {
 
   return { sheet, shown, open, closed }
 }
+
+export type SheetStack = ReturnType<typeof useSheets>

@@ -5,16 +5,15 @@ import { serverNow } from '@/shared/time'
 import type { Card, Hold, Order } from '@/shared/types'
 import { buy, claim, pay, type Errand } from './buying'
 import { offerOf, offerOfSale, type Offer } from './offers'
+import type { WithName } from './naming'
 import type { LiveRoom } from './room'
-import type { SheetName } from './sheetStack'
+import type { OpenSheet } from './sheetStack'
 import { toast, toastProblem } from './toast'
 
 interface Choice { sale: string | null; sku_id: string; quantity: number; single: boolean }
-type Open = (name: SheetName, props?: Record<string, unknown>) => void
-type WithName = (why: 'claim', act: () => void) => void
 
 /** From a look at the goods to a held order and its payment. */
-export function useShopping(room: LiveRoom, now: Ref<number>, open: Open, withName: WithName) {
+export function useShopping(room: LiveRoom, now: Ref<number>, open: OpenSheet, withName: WithName) {
   const { t } = useI18n()
   /** The sale (or `order`) whose claim is under way. */
   const claiming = ref<string | null>(null)
@@ -93,3 +92,5 @@ export function useShopping(room: LiveRoom, now: Ref<number>, open: Open, withNa
 
   return { claiming, liveHolds, pinned, offers, holdOf, choose, look, claimOffer, payHold, welcomeBack }
 }
+
+export type Shopping = ReturnType<typeof useShopping>

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { rowProblem } from './import/rowProblems'
 import { columns, marksAt } from './minutes'
 import { safeNext } from './session'
 
@@ -26,5 +27,13 @@ describe('the curve', () => {
     const marks = [{ at: '2026-11-22T08:00:31Z', kind: 'pin', label: '' }]
     expect(marksAt(marks, Date.UTC(2026, 10, 22, 8, 0) / 1_000)).toHaveLength(1)
     expect(marksAt(marks, Date.UTC(2026, 10, 22, 8, 1) / 1_000)).toHaveLength(0)
+  })
+})
+
+describe('an imported sheet', () => {
+  it('has words for what is wrong with a row', () => {
+    expect(rowProblem('the same as row 2')).toEqual({ key: 'repeated', n: '2' })
+    expect(rowProblem('this is the code of Spring tea · 250 g')).toEqual({ key: 'codeOf', n: 'Spring tea · 250 g' })
+    expect(rowProblem('something new')).toBeNull()
   })
 })

@@ -55,6 +55,12 @@ export function may(...roles: Role[]): boolean {
   return account.value !== null && roles.includes(account.value.role)
 }
 
+/** Owner and operator run every room, a host headquarters' own, a manager and a guide their store's. */
+export function mayRun(room: { store: { store_id: string } | null }): boolean {
+  if (may('owner', 'operator')) return true
+  return room.store ? may('manager', 'guide') && account.value?.store?.store_id === room.store.store_id : may('host')
+}
+
 /** Hosts and moderators work in rooms; the books are headquarters'. */
 export function inStudio(here: Account): boolean {
   return (['host', 'moderator'] as Role[]).includes(here.role)

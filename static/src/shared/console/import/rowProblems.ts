@@ -1,0 +1,27 @@
+/** The server says in English what is wrong with a row; each of its sentences has a text of ours. */
+const sentences: [RegExp, string][] = [
+  [/^an amount such as/, 'price'],
+  [/^at most (\d+)$/, 'tooMuch'],
+  [/^at most (\d+) characters/, 'tooLong'],
+  [/^1 to (\d+) characters/, 'oneTo'],
+  [/^a whole number from/, 'stock'],
+  [/^this column was not read/, 'column'],
+  [/^the same as row (\d+)/, 'repeated'],
+  [/^more cells than/, 'cells'],
+  [/^a quotation mark opens/, 'quote'],
+  [/^not valid CSV/, 'csv'],
+  [/^this variant is there with the code (.+)$/, 'codeHas'],
+  [/^this is the code of (.+)$/, 'codeOf'],
+  [/^more than (\d+) of one product/, 'variants'],
+  [/^only an owner or operator adds products/, 'mayNotAdd'],
+  [/^only an owner or operator changes prices/, 'mayNotPrice'],
+  [/^the shelf holds (\d+) products/, 'shelfFull'],
+]
+
+export function rowProblem(message: string): { key: string; n: string } | null {
+  for (const [pattern, key] of sentences) {
+    const found = pattern.exec(message)
+    if (found) return { key, n: found[1] ?? '' }
+  }
+  return null
+}
