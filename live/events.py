@@ -58,8 +58,18 @@ def room_of(topic: str) -> str | None:
 
 
 def control_topic(room_id: Id) -> str:
-    """The room's host, operators and moderators."""
+    """The room's host and operators: its orders and figures."""
     return f"control:{room_id}"
+
+
+def moderation_topic(room_id: Id) -> str:
+    """Whoever moderates the room, helping viewers too."""
+    return f"moderation:{room_id}"
+
+
+def feed_topic(room_id: Id) -> str:
+    """The merchant's own tools: everything that happens in the room, nothing left out."""
+    return f"feed:{room_id}"
 
 
 def store_topic(store_id: Id) -> str:
@@ -80,7 +90,14 @@ class Expelled(msgspec.Struct, frozen=True):
     member_ids: list[str]
 
 
-_ALIASES = {"room": "room", "control": "control", "store": "store", "member": "me"}
+_ALIASES = {
+    "room": "room",
+    "control": "control",
+    "moderation": "moderation",
+    "feed": "feed",
+    "store": "store",
+    "member": "me",
+}
 
 
 def alias(topic: str) -> str:

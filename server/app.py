@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from litestar import Litestar, Request
@@ -11,7 +11,7 @@ from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
+from litestar.plugins.prometheus import PrometheusConfig
 from litestar.response import Response
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -23,8 +23,10 @@ from server.accounts.routes import ROUTES as ACCOUNTS
 from server.attribution.routes import ROUTES as ATTRIBUTION
 from server.brands.routes import ROUTES as BRANDS
 from server.catalog.routes import ROUTES as CATALOG
+from server.chat.moderation_routes import ROUTES as MODERATION
 from server.chat.routes import ROUTES as CHAT
 from server.chat.service import Chat
+from server.chat.word_routes import ROUTES as WORDS
 from server.dashboards.routes import ROUTES as DASHBOARDS
 from server.dashboards.service import LatestFigures
 from server.flash_sales import service as flash_sales
@@ -36,6 +38,7 @@ from server.kit.background import Background
 from server.kit.clock import Clock, utc_now
 from server.kit.database import Database
 from server.kit.ids import uuid7
+from server.kit.limits import Limiter
 from server.kit.principal import provide_member, provide_principal, provide_staff
 from server.kit.redis import GateDown, connect
 from server.kit.settings import Settings
@@ -55,6 +58,7 @@ from server.wallets.routes import ROUTES as WALLETS
 from server.web import pages
 from server.web.authentication import Authentication
 from server.web.health import ROUTES as HEALTH
+from server.web.metrics import ROUTES as METRICS
 from server.web.security import SecurityHeaders
 from server.web.unit_of_work import UnitOfWork, provide_session
 
@@ -76,115 +80,127 @@ FEATURES: Sequence[Any] = (
     *ROOMS,
     *SOCKETS,
     *CHAT,
+    *MODERATION,
+    *WORDS,
     *FLASH_SALES,
     *DASHBOARDS,
     *HEALTH,
+    *METRICS,
+)
+
+OPENAPI = OpenAPIConfig(
+    title="Showfloor",
+    version="1",
+    path="/schema",
+    render_plugins=[JsonRenderPlugin()],
+    security=[{"BearerToken": []}],
+    components=Components(security_schemes={"BearerToken": SecurityScheme(type="http", scheme="bearer")}),
 )
 
 
-class Metrics(PrometheusController):
-    path = "/metrics"
-    include_in_schema = False
+class Wiring:
+    """What the handlers share: made with the app, opened when it starts, closed when it stops."""
 
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings, self.clock = settings, clock
+        self.database = Database(settings.database_url)
+        self.redis = connect(settings.redis_url)
+        self.broker = RedisBroker(settings.redis_url)
+        self.presence = Presence(settings.redis_url, str(uuid7()))
+        self.hub = Hub(self.broker, self.presence)
+        self.chat = Chat(self.database, self.broker, self.redis, clock)
+        self.media_gateway = MediaGateway(settings, clock)
+        self.media_door = MediaDoor(self.database, settings, clock, Limiter(self.redis))
+        self.room_views = RoomViews(self.database, self.presence, self.broker)
+        self.claim_desk = ClaimDesk(settings.database_url, self.redis, clock, lost_gate=self._lost_gate)
+        self._background = Background()
 
-def create_app(settings: Settings, clock: Clock = utc_now) -> Litestar:
-    """The web role's application. It opens its connections when it starts and closes them when it stops."""
-    database = Database(settings.database_url)
-    redis = connect(settings.redis_url)
-    broker = RedisBroker(settings.redis_url)
-    presence = Presence(settings.redis_url, str(uuid7()))
-    hub = Hub(broker, presence)
-    chat = Chat(database, broker, redis, clock)
-    media_gateway = MediaGateway(settings)
-    room_views = RoomViews(database, presence, broker)
-    background = Background()
+    def _lost_gate(self, sale_id: Any) -> None:
+        self._background.once(f"gate:{sale_id}", self._lay_gate(sale_id))
 
-    async def lay_gate(sale_id: Any) -> None:
-        try:
-            await flash_sales.lay_gate(database, redis, sale_id)
-        except GateDown:
-            return  # the worker lays it when Redis is back
-
-    claim_desk = ClaimDesk(
-        settings.database_url,
-        redis,
-        clock,
-        lost_gate=lambda sale_id: background.once(f"gate:{sale_id}", lay_gate(sale_id)),
-    )
+    async def _lay_gate(self, sale_id: Any) -> None:
+        with suppress(GateDown):  # the worker lays it when Redis is back
+            await flash_sales.lay_gate(self.database, self.redis, sale_id)
 
     @asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        await claim_desk.start()
+    async def lifespan(self, _: Litestar) -> AsyncIterator[None]:
+        await self.claim_desk.start()
         try:
             yield
         finally:
-            await hub.stop()
-            await chat.stop()
-            await presence.aclose()
-            await media_gateway.aclose()
-            await claim_desk.stop()
-            await background.stop()
-            await broker.aclose()
-            await redis.aclose()
-            await database.close()
+            await self.hub.stop()
+            await self.chat.stop()
+            await self.presence.aclose()
+            await self.media_gateway.aclose()
+            await self.claim_desk.stop()
+            await self._background.stop()
+            await self.broker.aclose()
+            await self.redis.aclose()
+            await self.database.close()
 
-    def given(value: Any) -> Provide:
-        return Provide(lambda: value, sync_to_thread=False, use_cache=True)
-
-    def page_or_problem(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-        """A person gets a page that says what to do, a program gets problem+json."""
-        answer = problems.answer(request, error)
-        if pages.wants_page(request):
-            return pages.page(request, "problem", answer.status_code or 500)
-        return answer
-
-    metrics = PrometheusConfig(app_name="showfloor", prefix="showfloor", group_path=True, exclude=["/assets"])
-    return Litestar(
-        route_handlers=[
-            *FEATURES,
-            *media_routes(MediaDoor(database, settings, clock), media_gateway),
-            *pages.routes(),
-            Metrics,
-        ],
-        lifespan=[lifespan],
-        middleware=[
-            SecurityHeaders(settings),
-            metrics.middleware,
-            Authentication(database, settings, clock),
-            UnitOfWork(database),
-        ],
-        exception_handlers={Exception: page_or_problem},
-        dependencies={
+    def dependencies(self) -> dict[str, Provide]:
+        """By the names of the handlers' parameters."""
+        house = House(
+            self.database, self.settings, self.clock, self.hub, self.broker, self.chat, self.room_views
+        )
+        shared = {
+            "settings": self.settings,
+            "clock": self.clock,
+            "database": self.database,
+            "redis": self.redis,
+            "broker": self.broker,
+            "hub": self.hub,
+            "presence": self.presence,
+            "chat": self.chat,
+            "media_gateway": self.media_gateway,
+            "room_views": self.room_views,
+            "house": house,
+            "latest_figures": LatestFigures(self.database),
+            "claim_desk": self.claim_desk,
+            "sale_book": SaleBook(),
+        }
+        return {
             "session": Provide(provide_session),
             "staff": Provide(provide_staff),
             "member": Provide(provide_member),
             "principal": Provide(provide_principal),
-            "settings": given(settings),
-            "clock": given(clock),
-            "database": given(database),
-            "redis": given(redis),
-            "broker": given(broker),
-            "hub": given(hub),
-            "presence": given(presence),
-            "chat": given(chat),
-            "media_gateway": given(media_gateway),
-            "room_views": given(room_views),
-            "house": given(House(database, settings, clock, hub, broker, chat, room_views)),
-            "latest_figures": given(LatestFigures(database)),
-            "claim_desk": given(claim_desk),
-            "sale_book": given(SaleBook()),
-        },
-        openapi_config=OpenAPIConfig(
-            title="Showfloor",
-            version="1",
-            path="/schema",
-            render_plugins=[JsonRenderPlugin()],
-            security=[{"BearerToken": []}],
-            components=Components(
-                security_schemes={"BearerToken": SecurityScheme(type="http", scheme="bearer")}
-            ),
-        ),
+            **{name: _given(value) for name, value in shared.items()},
+        }
+
+
+def _given(value: Any) -> Provide:
+    return Provide(lambda: value, sync_to_thread=False, use_cache=True)
+
+
+def create_app(settings: Settings, clock: Clock = utc_now) -> Litestar:
+    """The web role's application. It opens its connections when it starts and closes them when it stops."""
+    wiring = Wiring(settings, clock)
+    metrics = PrometheusConfig(app_name="showfloor", prefix="showfloor", group_path=True, exclude=["/assets"])
+    return Litestar(
+        route_handlers=[
+            *FEATURES,
+            *media_routes(wiring.media_door, wiring.media_gateway),
+            *pages.routes(),
+        ],
+        lifespan=[wiring.lifespan],
+        before_send=[SecurityHeaders(settings)],
+        middleware=[
+            metrics.middleware,
+            Authentication(wiring.database, settings, clock),
+            UnitOfWork(wiring.database),
+        ],
+        exception_handlers={Exception: page_or_problem},
+        dependencies=wiring.dependencies(),
+        openapi_config=OPENAPI,
         request_max_body_size=MAX_BODY,
         logging_config=None,
         signature_types=[AsyncSession],
     )
+
+
+def page_or_problem(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """A person gets a page that says what to do, a program gets problem+json."""
+    answer = problems.answer(request, error)
+    if pages.wants_page(request):
+        return pages.page(request, "problem", answer.status_code or 500)
+    return answer

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from server.kit.logs import configure_logs
-from server.kit.settings import Settings, SettingsError
+from server.kit.settings import Explained, Settings, SettingsError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,9 +18,9 @@ def main(arguments: list[str] | None = None) -> int:
     act: Callable[[argparse.Namespace], int | None] = chosen.act
     try:
         return act(chosen) or 0
-    except SettingsError as error:
+    except Explained as error:
         print(f"showfloor: {error}", file=sys.stderr)
-        return 2
+        return 2 if isinstance(error, SettingsError) else 1
     except KeyboardInterrupt:
         return 130
 
@@ -110,12 +110,12 @@ def _run(chosen: argparse.Namespace) -> int:
     from server.run.folders import FolderInUse
     from server.run.ground import Plan
     from server.run.state import read_state
-    from server.run.supervisor import EXPLAINED, run
+    from server.run.supervisor import run
 
     configure_logs("json" if _given("LOG") == "json" else "text", role="supervisor")
     plan = Plan(
         data=chosen.data,
-        host=chosen.host or ("0.0.0.0" if chosen.lan is not None else "127.0.0.1"),  # noqa: S104
+        host=chosen.host or ("0.0.0.0" if chosen.lan is not None else "127.0.0.1"),  # noqa: S104  asked for by --lan
         port=chosen.port,
         demo=chosen.demo,
         lan=chosen.lan,
@@ -127,9 +127,7 @@ def _run(chosen: argparse.Namespace) -> int:
         state = read_state(Path(str(error)))
         other = f" by process {state.pid} at {state.base_url}" if state else ""
         print(f"showfloor: {error} is in use{other}. Choose another folder by --data.", file=sys.stderr)
-    except EXPLAINED as error:
-        print(f"showfloor: {error}", file=sys.stderr)
-    return 1
+        return 1
 
 
 def _web(chosen: argparse.Namespace) -> None:
@@ -153,10 +151,9 @@ def _worker(chosen: argparse.Namespace) -> None:
 
 
 def _demo(chosen: argparse.Namespace) -> None:
-    from server.demo import act
-    from server.run.roles import run_until_stopped
+    from server.run.roles import run_until_stopped, visit
 
-    run_until_stopped(act, _settings("demo"), ready_fd=chosen.ready_fd, grace=0)
+    run_until_stopped(visit, _settings("demo"), ready_fd=chosen.ready_fd, grace=0)
 
 
 def _migrate(chosen: argparse.Namespace) -> None:

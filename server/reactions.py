@@ -5,6 +5,7 @@ import server.tables  # noqa: F401
 from server.attribution import reactions as attribution
 from server.chat import reactions as chat
 from server.dashboards import reactions as dashboards
+from server.feeds import reactions as feeds
 from server.flash_sales import reactions as flash_sales
 from server.members import reactions as members
 from server.orders import reactions as orders
@@ -18,6 +19,7 @@ __all__ = [
     "attribution",
     "chat",
     "dashboards",
+    "feeds",
     "flash_sales",
     "members",
     "orders",

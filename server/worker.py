@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 import structlog
+from sqlalchemy import text
 
-import server.reactions  # noqa: F401
+import server.reactions  # noqa: F401  a fact told here finds its reactions
 from live.broker import BrokerUnavailable
 from live.broker.redis import RedisBroker
 from live.presence import Presence
@@ -24,7 +25,7 @@ from server.kit.clock import Clock, utc_now
 from server.kit.database import Database, log_failure
 from server.kit.ids import uuid7
 from server.kit.outbox import Relay
-from server.kit.redis import connect
+from server.kit.redis import Redis, connect
 from server.kit.settings import Settings
 from server.members import service as members
 from server.orders import releasing
@@ -37,14 +38,16 @@ SWEEP_S = 0.5
 FORGET_S = 3600.0
 
 
-async def work(settings: Settings, stop: asyncio.Event, clock: Clock = utc_now) -> None:
-    """Run until `stop` is set; each loop goes on after an error of its own."""
+async def work(
+    settings: Settings, stop: asyncio.Event, ready: Callable[[], None], clock: Clock = utc_now
+) -> None:
+    """Run until `stop` is set; each loop goes on after an error of its own. `ready` is called when PostgreSQL and Redis
+    have answered."""
     database = Database(settings.database_url)
     redis = connect(settings.redis_url)
     broker = RedisBroker(settings.redis_url)
     presence = Presence(settings.redis_url, str(uuid7()))
-    # The local CA of `--lan` is not known to this client, which only talks to the web role of its own machine.
-    own = httpx.AsyncClient(base_url=settings.internal_url, timeout=5.0, verify=False)  # noqa: S501
+    own = httpx.AsyncClient(base_url=settings.internal_url, timeout=5.0, verify=settings.internal_tls())
     payments.register(settings, own)
     flash_sales.register(redis)
     relay = Relay(database, broker.append, members.remember)
@@ -58,6 +61,7 @@ async def work(settings: Settings, stop: asyncio.Event, clock: Clock = utc_now) 
 
     try:
         async with asyncio.TaskGroup() as loops:
+            loops.create_task(_say_ready(database, redis, stop, ready))
             loops.create_task(relay.run(stop))
             loops.create_task(watch.run(stop))
             loops.create_task(_every(SWEEP_S, expire, stop))
@@ -73,6 +77,21 @@ async def work(settings: Settings, stop: asyncio.Event, clock: Clock = utc_now) 
         await database.close()
 
 
+async def _say_ready(
+    database: Database, redis: Redis, stop: asyncio.Event, ready: Callable[[], None]
+) -> None:
+    while not stop.is_set():
+        try:
+            async with database.transaction() as session:
+                await session.execute(text("SELECT 1"))
+            await redis.ping()
+        except Exception as error:
+            log_failure(log, "not ready yet", error)
+            await _pause(stop, SWEEP_S)
+        else:
+            return ready()
+
+
 async def _every(seconds: float, act: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
@@ -81,5 +100,9 @@ async def _every(seconds: float, act: Callable[[], Awaitable[None]], stop: async
             log.warning("the broker is away", act=act.__name__)
         except Exception as error:
             log_failure(log, "a sweep failed", error, act=act.__name__)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), seconds)
+        await _pause(stop, seconds)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)

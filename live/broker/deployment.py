@@ -5,57 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import (
-    ClusterDownError,
-    ConnectionError,
-    NoScriptError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    TimeoutError,
-    TryAgainError,
-)
+from redis.exceptions import MovedError
 
 from live.broker import BrokerUnavailable
+from live.broker.cluster import Cluster, ClusterUrl
 from live.broker.scripts import Script
-
-UNREACHABLE = (
-    ConnectionError,
-    TimeoutError,
-    ReadOnlyError,
-    OutOfMemoryError,
-    ClusterDownError,
-    TryAgainError,
-    OSError,
-)
-"""What passes when the server comes back or another takes over. BusyLoadingError is a ConnectionError."""
-
-CONNECT_S = 1.5
-ANSWER_S = 2.5
-CONNECTIONS = 32
-
-
-class Connection(Protocol):
-    """What subscribing needs of redis-py's connection."""
-
-    async def connect(self) -> None: ...
-
-    async def disconnect(self, nowait: bool = False) -> None: ...
-
-    async def send_command(self, *args: str | bytes, check_health: bool = True) -> None: ...
-
-    async def send_packed_command(self, command: Sequence[bytes], check_health: bool = True) -> None: ...
-
-    def pack_commands(self, commands: Sequence[Sequence[str | bytes]]) -> list[bytes]: ...
-
-    async def read_response(self, *, timeout: float, disconnect_on_error: bool) -> Any:
-        """None when nothing came within `timeout` seconds."""
+from live.broker.server import UNREACHABLE, Connection, Server
 
 
 class Deployment(Protocol):
     """Keys of one call share a hash tag (`{topic}:…`), so that one server has them all, standalone or in a cluster."""
+
+    layout: int
+    """Rises whenever keys are known to have another owner than before."""
 
     async def run(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Run a script where the keys live. Raises BrokerUnavailable."""
@@ -64,11 +26,10 @@ class Deployment(Protocol):
         """A name for the server that owns the key, for `dial`. Raises BrokerUnavailable."""
 
     def dial(self, owner: str) -> Connection:
-        """A connection of one's own to that server, not yet open; speaks RESP 2, because published messages are told
-        apart from answers by their content."""
+        """A connection of one's own to that server (see `Server.dial`)."""
 
     async def refresh(self) -> None:
-        """Learn again who owns what, after an error. Raises BrokerUnavailable."""
+        """Learn again who owns what. Raises BrokerUnavailable."""
 
     async def aclose(self) -> None: ...
 
@@ -77,40 +38,32 @@ class Standalone:
     """One server, at `redis://`, `rediss://` or `unix://`."""
 
     def __init__(self, url: str) -> None:
-        self._pool: Any = BlockingConnectionPool.from_url(
-            url,
-            max_connections=CONNECTIONS,
-            timeout=ANSWER_S,
-            protocol=2,
-            socket_connect_timeout=CONNECT_S,
-            socket_timeout=ANSWER_S,
-            retry=Retry(NoBackoff(), 1),  # a pooled connection may have died with the last server
-        )
-        self._redis: Any = Redis.from_pool(self._pool)
+        self.layout = 0
+        self._server = Server(url, retries=1)  # a pooled connection may have died with the last server
 
     async def run(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
         try:
-            try:
-                return await self._redis.execute_command("EVALSHA", script.sha, len(keys), *keys, *args)
-            except NoScriptError:
-                return await self._redis.execute_command("EVAL", script.text, len(keys), *keys, *args)
+            return await self._server.call(script, keys, args)
         except UNREACHABLE as error:
             raise BrokerUnavailable(str(error)) from error
+        except MovedError as error:
+            raise BrokerUnavailable(
+                "this server is part of a cluster: its URL is redis+cluster://…"
+            ) from error
 
     async def owner(self, key: str) -> str:
         return "standalone"
 
     def dial(self, owner: str) -> Connection:
-        connection: Connection = self._pool.make_connection()
-        return connection
+        return self._server.dial()
 
     async def refresh(self) -> None:
         pass
 
     async def aclose(self) -> None:
-        await self._redis.aclose()
-        await self._pool.aclose()
+        await self._server.aclose()
 
 
 def deployment(url: str) -> Deployment:
-    return Standalone(url)
+    """By the URL's scheme; ValueError for one that can't be read."""
+    return Cluster(url) if ClusterUrl.matches(url) else Standalone(url)

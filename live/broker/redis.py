@@ -59,19 +59,22 @@ class RedisBroker:
         for start in range(0, len(events), BATCH):
             batch = events[start : start + BATCH]
             now = asyncio.get_running_loop().time()
-            recent = self._recent.of(topic, now)
-            taken = await self._append_batch(topic, batch, begin=not recent)
+            epoch, recent = self._recent.of(topic, now)
+            taken = await self._append_batch(topic, batch, within=epoch)
             if not taken:  # another server answers: what was appended lately may have died with the last one
                 for again in range(0, len(recent), BATCH):
-                    await self._append_batch(topic, recent[again : again + BATCH], begin=True)
-                taken = await self._append_batch(topic, batch, begin=True)
-            self._recent.add(topic, batch, now)
+                    await self._append_batch(topic, recent[again : again + BATCH])
+                taken = await self._append_batch(topic, batch)
+            self._recent.add(topic, batch, taken, now)
             positions.extend(taken)
         return positions
 
-    async def _append_batch(self, topic: str, events: Sequence[RoomEvent], *, begin: bool) -> list[Position]:
+    async def _append_batch(
+        self, topic: str, events: Sequence[RoomEvent], within: int | None = None
+    ) -> list[Position]:
+        """Nothing, and nothing done, when they would be numbered in another epoch than `within`."""
         keys = [_meta(topic), stream(topic), *(f"{{{topic}}}:i:{event.id}" for event in events)]
-        limits = [self._kept_facts, self._kept_ms, REMEMBERED_MS, META_MS, int(begin)]
+        limits = [self._kept_facts, self._kept_ms, REMEMBERED_MS, META_MS, within or ""]
         answer: list[bytes] = await self._deployment.run(APPEND, keys, [*limits, *map(encode_fact, events)])
         return [Position.parse(text.decode()) for text in answer]
 

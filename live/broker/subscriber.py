@@ -5,23 +5,27 @@ Publishing is at most once: what is published while a connection is down, or whi
 nothing relies on it. A topic counts as heard only from the server's *confirmation* of the subscription; then its stream
 is read from the last fact seen, and while that goes on what comes live waits. A live fact that isn't the next one means
 a hole, and the stream is read again.
+
+In a cluster topics change their owner. A killed one ends its connection, one that gives a slot away says so, and one
+that became a replica says nothing: so the owners are looked up every second, too.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Protocol
 
 import structlog
-from redis.exceptions import RedisError
+from redis.exceptions import ClusterDownError, MovedError, RedisError
 
 from live.broker import KEPT_FACTS, BrokerUnavailable, Listener, Missed, NumberedFact
-from live.broker.deployment import Connection, Deployment
+from live.broker.deployment import Deployment
 from live.broker.messages import Counted, Facts, Talk, parse
+from live.broker.server import Connection
 from live.events import Position
 
 log = structlog.get_logger()
@@ -32,7 +36,9 @@ QUIET_S = 1.0
 ANSWER_S = 1.5
 FILLS = 32
 """Streams read at the same time, after a reconnection."""
-BACKOFF_S = (0.05, 2.0)
+BACKOFF_S = (0.05, 0.5)
+LOOK_S = 1.0
+"""How often it is looked up who owns what."""
 
 
 class Streams(Protocol):
@@ -111,19 +117,18 @@ class Line:
         self.watches: dict[bytes, Watch] = {}
         self._subscriber = subscriber
         self._connection: Connection | None = None
-        self._leaving: Counter[bytes] = Counter()
         self._task = asyncio.create_task(self._run())
 
     async def add(self, watch: Watch) -> None:
+        """Harmless to repeat."""
         self.watches[watch.channel] = watch
+        watch.confirmed = False
         await self._send("SSUBSCRIBE", watch.channel)
 
     async def remove(self, watch: Watch) -> None:
         if self.watches.get(watch.channel) is watch:
             del self.watches[watch.channel]
-            if self._connection is not None:
-                self._leaving[watch.channel] += 1
-                await self._send("SUNSUBSCRIBE", watch.channel)
+            await self._send("SUNSUBSCRIBE", watch.channel)
 
     async def aclose(self) -> None:
         self._task.cancel()
@@ -154,7 +159,6 @@ class Line:
         connection = self._subscriber.deployment.dial(self.owner)
         try:
             await connection.connect()
-            self._leaving.clear()
             wanted = list(self.watches)
             self._connection = connection
             await connection.send_packed_command(
@@ -170,9 +174,13 @@ class Line:
     async def _listen(self, connection: Connection) -> None:
         pinged = False
         while True:
-            answer = await connection.read_response(
-                timeout=ANSWER_S if pinged else QUIET_S, disconnect_on_error=False
-            )
+            try:
+                answer = await connection.read_response(
+                    timeout=ANSWER_S if pinged else QUIET_S, disconnect_on_error=False
+                )
+            except (MovedError, ClusterDownError):  # one topic's subscription was refused
+                self._subscriber.look()
+                continue
             if answer is None:
                 if pinged:
                     raise OSError("no answer to a ping")
@@ -194,11 +202,9 @@ class Line:
             if watch is not None:
                 watch.confirmed = True
                 self._subscriber.fill(watch)
-        elif kind == b"sunsubscribe":
-            if self._leaving[channel]:
-                self._leaving[channel] -= 1
-            elif watch is not None:
-                raise OSError("the server gave the topic away")
+        elif kind == b"sunsubscribe" and watch is not None:
+            watch.confirmed = False  # given away, unless this answers an earlier listener's leaving
+            self._subscriber.look()
 
 
 class Subscriber:
@@ -208,6 +214,9 @@ class Subscriber:
         self._watches: dict[str, Watch] = {}
         self._lines: dict[str, Line] = {}
         self._fills = asyncio.Semaphore(FILLS)
+        self._layout = deployment.layout
+        self._looking = asyncio.Event()
+        self._follower: asyncio.Task[None] | None = None
 
     def totals(self, topic: str) -> Mapping[str, int]:
         watch = self._watches.get(topic)
@@ -217,6 +226,8 @@ class Subscriber:
         if topic in self._watches:
             raise ValueError(f"{topic} is subscribed already")
         watch = self._watches[topic] = Watch(topic, channel, listener)
+        if self._follower is None:
+            self._follower = asyncio.create_task(self._follow())
         try:
             async with asyncio.timeout(SUBSCRIBE_WITHIN_S):
                 await self._line(await self.deployment.owner(channel)).add(watch)
@@ -233,10 +244,13 @@ class Subscriber:
         if watch is None:
             return
         watch.stop()
-        for line in self._lines.values():
+        for line in list(self._lines.values()):
             await line.remove(watch)
 
     async def aclose(self) -> None:
+        if self._follower is not None:
+            self._follower.cancel()
+            await asyncio.gather(self._follower, return_exceptions=True)
         for watch in self._watches.values():
             watch.stop()
         self._watches.clear()
@@ -281,21 +295,56 @@ class Subscriber:
         else:
             watch.give(missed.events)
 
+    def look(self) -> None:
+        """A topic seems to have another owner: find out soon."""
+        self._looking.set()
+
     async def keeps(self, line: Line) -> bool:
         """After an error: topics that another server owns now move to that server's line. False for a line that has
         nothing left to hear."""
         try:
             await self.deployment.refresh()
-            for watch in list(line.watches.values()):
-                owner = await self.deployment.owner(watch.channel.decode())
-                if owner != line.owner:
-                    del line.watches[watch.channel]
-                    await self._line(owner).add(watch)
+            await self._settle(line)
         except BrokerUnavailable as error:
             log.warning("topology unknown", error=str(error))
-        if not line.watches:
-            self._lines.pop(line.owner, None)
+        if not line.watches and self._lines.get(line.owner) is line:
+            del self._lines[line.owner]
         return bool(line.watches)
+
+    async def _follow(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S * random.uniform(0.8, 1.2)):
+                    await self._looking.wait()
+            asked = self._looking.is_set()
+            self._looking.clear()
+            try:
+                await self.deployment.refresh()
+                if asked or self.deployment.layout != self._layout:
+                    self._layout = self.deployment.layout
+                    for line in list(self._lines.values()):
+                        await self._settle(line)
+            except Exception as error:
+                if not isinstance(error, BrokerUnavailable):
+                    log.exception("topics were not followed")
+                self._looking.set()
+                await asyncio.sleep(BACKOFF_S[1])
+            await asyncio.sleep(BACKOFF_S[0])
+
+    async def _settle(self, line: Line) -> None:
+        """Each topic of the line on its owner's line, and asked for there."""
+        for watch in list(line.watches.values()):
+            try:
+                owner = await self.deployment.owner(watch.channel.decode())
+            except BrokerUnavailable:
+                continue  # nobody owns it just now
+            if line.watches.get(watch.channel) is not watch:
+                continue  # nobody listens to it any more
+            if owner != line.owner:
+                await self._line(owner).add(watch)
+                await line.remove(watch)
+            elif not watch.confirmed:
+                await line.add(watch)
 
     def _line(self, owner: str) -> Line:
         line = self._lines.get(owner)

@@ -149,16 +149,6 @@ class Protector:
         return lib.srtp_protect, self._bytes, self.buffer, self.length, self.views
 
 
-def protect_address() -> int:
-    """The address of libsrtp's `srtp_protect`, for a compiled accelerator."""
-    return int(ffi.cast("uintptr_t", ffi.addressof(lib, "srtp_protect")))
-
-
-def pointer(srtp: Any) -> int:
-    """`Dtls.srtp` as an address, for a compiled accelerator."""
-    return int(ffi.cast("uintptr_t", srtp))
-
-
 SessionDescription = _sdp.SessionDescription
 MediaDescription = _sdp.MediaDescription
 

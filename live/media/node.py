@@ -41,8 +41,8 @@ Scope = Literal["whip", "whep"]
 
 log = logging.getLogger(__name__)
 
-MOST_SESSIONS = 4000
-_MOST_CONNECTING = 1500
+_MOST: dict[Scope, tuple[int, int]] = {"whip": (500, 200), "whep": (4000, 1500)}
+"""Sessions, and those of them that don't stand yet. Apart, for a crowd at the door must keep no host out."""
 _REPLACED_KEPT = 256
 _CERTIFICATE_LASTS = 7 * 86400.0  # browsers compare fingerprints only; still, none serves for a month
 
@@ -115,8 +115,10 @@ class MediaNode:
         self._hosts: dict[str, _Session] = {}
         self._sessions: dict[str, _Session] = {}
         self._crowds: Counter[str] = Counter()  # sessions of each room
+        self._present: Counter[Scope] = Counter()
+        self._connecting: Counter[Scope] = Counter()
         self._replaced: OrderedDict[str, Resource] = OrderedDict()
-        self._connecting = self._joins = self._failed = self._numbered = 0
+        self._joins = self._failed = self._numbered = 0
         self._draining = False
         self._mux: UdpMux | None = None
         self._fan_out: FanOut | None = None
@@ -180,7 +182,7 @@ class MediaNode:
         Raises what `offer.parse` raises, NotAcceptable, Draining, Busy."""
         offered = offer.parse(sdp)
         plan = ingest.negotiate(offered)
-        room = self._admitted(room_id)
+        room = self._admitted(room_id, "whip")
         if only_if_vacant and self._publishing(room):
             raise RoomTaken
         return self._open(room, "whip", offered, plan)
@@ -193,7 +195,7 @@ class MediaNode:
     async def play(self, room_id: str, sdp: str) -> Resource:
         """A viewer's offer; it may come before the host. Raises what `publish` raises."""
         offered = offer.parse(sdp)
-        room = self._admitted(room_id)
+        room = self._admitted(room_id, "whep")
         plan = playback.negotiate(offered, room.tracks)
         return self._open(room, "whep", offered, plan)
 
@@ -219,6 +221,10 @@ class MediaNode:
         """DELETE. Raises UnknownResource, HostReplaced."""
         await self._end(self._session(resource_id))
 
+    async def clear(self, room_id: str) -> None:
+        """Sends host and viewers away; who comes after the call is let in."""
+        await asyncio.gather(*(self._end(s) for s in self._sessions.values() if s.room.room_id == room_id))
+
     def belongs(self, resource_id: str, room_id: str, scope: Scope) -> bool:
         """Whether this resource is (or, for a replaced host, was) of that room."""
         session = self._sessions.get(resource_id)
@@ -235,12 +241,13 @@ class MediaNode:
 
     # Sessions
 
-    def _admitted(self, room_id: str) -> MediaRoom:
+    def _admitted(self, room_id: str, scope: Scope) -> MediaRoom:
         """The room, or a new one that isn't anywhere yet."""
         room = self._rooms.get(room_id)
         if room is None and self._draining:
             raise Draining
-        if len(self._sessions) >= MOST_SESSIONS or self._connecting >= _MOST_CONNECTING:
+        most, most_connecting = _MOST[scope]
+        if self._present[scope] >= most or self._connecting[scope] >= most_connecting:
             raise Busy
         return room or MediaRoom(room_id, self._out, self._on_state)
 
@@ -260,7 +267,8 @@ class MediaNode:
         self._rooms[room.room_id] = room
         self._sessions[resource.id] = session
         self._crowds[room.room_id] += 1
-        self._connecting += 1
+        self._present[scope] += 1
+        self._connecting[scope] += 1
         session.task = asyncio.create_task(self._serve(session), name=f"media {scope}")
         return resource
 
@@ -290,7 +298,7 @@ class MediaNode:
         try:
             await session.peer.connect()
         finally:
-            self._connecting -= 1
+            self._connecting[session.resource.scope] -= 1
         self._joins += 1
 
     async def _host(self, session: _Session, host: Ingest) -> None:
@@ -303,8 +311,8 @@ class MediaNode:
             present.replaced = True
             present.peer.gone.set()
         self._hosts[room.room_id] = session
-        room.take_over(host)
         try:
+            room.take_over(host)
             await session.peer.gone.wait()
         finally:
             room.leave(host)
@@ -323,6 +331,7 @@ class MediaNode:
     def _forget(self, session: _Session) -> None:
         room_id = session.resource.room_id
         del self._sessions[session.resource.id]
+        self._present[session.resource.scope] -= 1
         self._crowds[room_id] -= 1
         if not self._crowds[room_id]:
             del self._crowds[room_id], self._rooms[room_id]
@@ -354,7 +363,7 @@ class MediaNode:
             rooms=len(self._rooms),
             hosts=len(self._hosts),
             viewers=sum(len(room.viewers) for room in self._rooms.values()),
-            connecting=self._connecting,
+            connecting=self._connecting.total(),
             agents=len(self.mux.agents),
             draining=self._draining,
             joins=self._joins,

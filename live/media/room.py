@@ -53,14 +53,13 @@ class MediaRoom:
 
     # The host
 
-    def take_over(self, ingest: Ingest) -> Ingest | None:
-        """From now on this host's packets only. Returns the one who had the room, to be sent away."""
+    def take_over(self, ingest: Ingest) -> None:
+        """From now on this host's packets only."""
         previous, self.ingest = self.ingest, ingest
         if previous is not None:
             previous.end()
         ingest.begin()
         self.want_keyframe()
-        return previous
 
     def leave(self, ingest: Ingest) -> None:
         ingest.end()

@@ -1,4 +1,4 @@
-"""RTCP as the engine speaks it: RFC 3550 (SR, RR, SDES, BYE), RFC 4585 and 5104 (NACK, PLI, FIR), RFC 3611
+"""RTCP as the engine speaks it: RFC 3550 (SR, RR, SDES), RFC 4585 and 5104 (NACK, PLI, FIR), RFC 3611
 (receiver reference time and its answer). Feedback for congestion control is in `twcc`."""
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from struct import Struct
 from typing import NamedTuple
 
-SR, RR, SDES, BYE, RTPFB, PSFB, XR = 200, 201, 202, 203, 205, 206, 207
+SR, RR, SDES, RTPFB, PSFB, XR = 200, 201, 202, 205, 206, 207
 NACK, TRANSPORT_WIDE = 1, 15  # of RTPFB
 PLI, FIR = 1, 4  # of PSFB
 _XR_REFERENCE_TIME, _XR_DELAY = 4, 5
@@ -53,10 +53,6 @@ class KeyframeRequest(NamedTuple):
     media_ssrc: int
 
 
-class Goodbye(NamedTuple):
-    ssrcs: list[int]
-
-
 class ReferenceAnswer(NamedTuple):
     """A DLRR sub-block: the middle 32 bits of our reference time, and the peer's delay in 1/65536 s."""
 
@@ -64,7 +60,7 @@ class ReferenceAnswer(NamedTuple):
     delay: int
 
 
-Message = SenderReport | ReportBlock | Nack | KeyframeRequest | Goodbye | ReferenceAnswer
+Message = SenderReport | ReportBlock | Nack | KeyframeRequest | ReferenceAnswer
 
 
 def is_rtcp(datagram: bytes) -> bool:
@@ -99,8 +95,6 @@ def _messages(kind: int, count: int, body: bytes) -> Iterator[Message]:
         yield KeyframeRequest(_PAIR.unpack_from(body)[1])
     elif kind == PSFB and count == FIR and len(body) >= 16:
         yield KeyframeRequest(_WORD.unpack_from(body, 8)[0])
-    elif kind == BYE:
-        yield Goodbye([_WORD.unpack_from(body, at)[0] for at in range(0, min(4 * count, len(body) - 3), 4)])
     elif kind == XR:
         yield from _reference_answers(body[4:])
 

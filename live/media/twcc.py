@@ -9,7 +9,6 @@ from __future__ import annotations
 from live.media import rtcp
 
 EXTENSION = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
-INTERVAL = 0.1
 
 _TICKS_PER_SECOND = 4000  # 250 µs
 _REFERENCE_TICKS = 256  # 64 ms

@@ -192,14 +192,12 @@ async def sign_in(
     Holds no connection while the password is being checked. Raises `WrongPassword` (401).
     """
     async with database.transaction() as session:
-        account = await _by_login(session, login)
-    fresh_hash = await _check(account, password)
+        found = await _by_login(session, login)
+    checked, fresh_hash = await _check(found, password)
     async with database.transaction() as session:
-        assert account is not None
+        account = await _as_checked(session, checked)
         if fresh_hash:
-            await session.execute(
-                update(Account).where(col(Account.id) == account.id).values(password_hash=fresh_hash)
-            )
+            account.password_hash = fresh_hash
         if ending:
             await end_session(session, ending)
         await session.execute(
@@ -216,11 +214,11 @@ async def change_password(
     """The own one. Ends every session of the account and begins a new one. Raises `WrongPassword` (401)."""
     fresh = rules.password(password)
     async with database.transaction() as session:
-        account = await get(session, staff.brand_id, staff.id)
-    await _check(account, current)
+        found = await get(session, staff.brand_id, staff.id)
+    checked, _ = await _check(found, current)
     fresh_hash = await passwords.hash_password(fresh)
     async with database.transaction() as session:
-        account = await get(session, staff.brand_id, staff.id)
+        account = await _as_checked(session, checked)
         account.password_hash = fresh_hash
         await end_sessions(session, account.id)
         return await issue_session(session, account, now, SESSION_TTL), account
@@ -259,6 +257,12 @@ async def authenticate(session: AsyncSession, token: str, now: datetime) -> Prin
     )
     account = (await session.exec(asked)).first()
     return principal_of(account) if account else None
+
+
+async def enabled(session: AsyncSession, account_id: UUID) -> Principal | None:
+    """Of staff whose account still stands."""
+    account = await session.get(Account, account_id)
+    return principal_of(account) if account and account.disabled_at is None else None
 
 
 def principal_of(account: Account) -> Principal:
@@ -345,13 +349,23 @@ async def _by_login(session: AsyncSession, login: str) -> Account | None:
     return (await session.exec(select(Account).where(col(Account.login) == kept))).first()
 
 
-async def _check(account: Account | None, password: str) -> str | None:
-    """Raises `WrongPassword`. Returns a new hash where the kept one is of weaker parameters than today's."""
+async def _check(account: Account | None, password: str) -> tuple[Account, str | None]:
+    """Raises `WrongPassword`. With a new hash where the kept one is of weaker parameters than today's."""
     typed = rules.typed(password)
     right = await passwords.matches(account.password_hash if account else None, typed)
     if account is None or not right or account.disabled_at is not None:
         raise WrongPassword
-    return await passwords.hash_password(typed) if passwords.is_outdated(account.password_hash) else None
+    outdated = passwords.is_outdated(account.password_hash)
+    return account, await passwords.hash_password(typed) if outdated else None
+
+
+async def _as_checked(session: AsyncSession, checked: Account) -> Account:
+    """Locked. Raises `WrongPassword` for one whose password was reset, or who was disabled, since it was looked at."""
+    asked = select(Account).where(col(Account.id) == checked.id).with_for_update(key_share=True)
+    account = (await session.exec(asked)).one()
+    if account.password_hash != checked.password_hash or account.disabled_at is not None:
+        raise WrongPassword
+    return account
 
 
 async def _has_owner(session: AsyncSession) -> bool:

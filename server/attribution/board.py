@@ -212,7 +212,7 @@ async def guide_page(session: AsyncSession, guide: Principal) -> GuidePage:
         guide=GuideName(guide.id, guide.name),
         arrivals=(await arrivals(session, col(Visit.guide_id) == guide.id)).items,
         credits=earned,
-        orders=await orders.of_ids(session, [credit.order_id for credit in earned]),
+        orders=await orders.views(session, guide, [credit.order_id for credit in earned]),
         totals=GuideTotals(
             visits=own.visits,
             orders=own.orders,

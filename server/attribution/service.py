@@ -308,20 +308,6 @@ async def enter(
     return visit
 
 
-async def was_invited(session: AsyncSession, room_id: UUID, member_id: UUID) -> bool:
-    """Whether a touch that counts leads this member into this room: the key to an `invited` audience."""
-    row = await session.execute(
-        text(
-            """
-            SELECT EXISTS (SELECT 1 FROM touch t JOIN invitation_link l ON l.id = t.link_id
-                           WHERE t.member_id = :member_id AND l.room_id = :room_id AND t.refused IS NULL)
-            """
-        ),
-        {"member_id": member_id, "room_id": room_id},
-    )
-    return bool(row.scalar_one())
-
-
 # Merging
 
 

@@ -34,9 +34,15 @@ class ProductChanged(Fact, kw_only=True, frozen=True, tag="catalog.product_chang
     product_id: UUID
 
 
-class SkuPriced(Fact, kw_only=True, frozen=True, tag="catalog.sku_priced"):
+class NewPrice(msgspec.Struct, frozen=True, kw_only=True):
     product_id: UUID
     sku_id: UUID
     price_minor: int
     was_minor: int | None
     previous_minor: int
+
+
+class PricesChanged(Fact, kw_only=True, frozen=True, tag="catalog.prices_changed"):
+    """All that one act changed."""
+
+    prices: list[NewPrice]

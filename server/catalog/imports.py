@@ -12,7 +12,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.catalog import rules, service, sheet
-from server.catalog.facts import NewSku, ProductCreated, SkusAdded
+from server.catalog.facts import NewPrice, NewSku, ProductCreated, SkusAdded
 from server.catalog.models import Product, Sku
 from server.catalog.sheet import RowProblem, SheetRow
 from server.kit.facts import Fact, record
@@ -65,6 +65,7 @@ async def land(
     known = await _Known.load(session, brand_id, read.rows)
     report = Imported(read.count, 0, 0, 0, read.problems)
     landings: list[Landing] = []
+    prices: list[NewPrice] = []
     fresh: dict[str, list[SheetRow]] = {}
     for row in read.rows:
         found = known.find(row, waiting=len(fresh.get(row.title, ())))
@@ -76,11 +77,13 @@ async def land(
         landings.append(found)
         if found.sku is None:
             fresh.setdefault(row.title, []).append(row)
-        elif await service.price(session, found.sku, row.price_minor):
-            report.updated += 1
+        elif new := service.price(found.sku, row.price_minor):
+            prices.append(new)
         else:
             report.unchanged += 1
+    report.updated = len(prices)
     report.created = await _create(session, brand_id, known, fresh)
+    await service.tell_prices(session, brand_id, prices)
     report.problems.sort(key=lambda problem: problem.row)
     products = (landing.product_id or known.products[landing.row.title].id for landing in landings)
     return Landed(report, list(dict.fromkeys(products)))

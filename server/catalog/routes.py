@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.catalog import imports, pictures, rules, service, sheet
-from server.kit.money import PriceMinor
+from server.kit.money import PositiveMinor, PriceMinor
 from server.kit.paging import Page, page
 from server.kit.principal import Principal, allow
 from server.kit.problems import NotFound
@@ -26,7 +26,7 @@ KEEPS_CATALOG = [allow(*rules.KEEPS_CATALOG)]
 
 
 class NewSku(msgspec.Struct, forbid_unknown_fields=True):
-    price_minor: PriceMinor
+    price_minor: PositiveMinor
     title: Text = ""
     was_minor: PriceMinor | None = None
     stock: Units = 0
@@ -51,7 +51,7 @@ class NewProduct(msgspec.Struct, forbid_unknown_fields=True):
 class ChangeSku(msgspec.Struct, forbid_unknown_fields=True):
     sku_id: UUID
     title: Text | UnsetType = UNSET
-    price_minor: PriceMinor | UnsetType = UNSET
+    price_minor: PositiveMinor | UnsetType = UNSET
     was_minor: PriceMinor | UnsetType | None = UNSET
 
     def change(self) -> service.SkuChange:

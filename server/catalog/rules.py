@@ -48,13 +48,16 @@ def code(text: str) -> str:
 
 
 def price_minor(text: str) -> int:
-    """`29.90`, `¥1,299`, `２９元` in minor units. Raises `Invalid` (422)."""
+    """`29.90`, `¥1,299`, `２９元` in minor units, at least one: nothing can be paid for what is free. Raises `Invalid`
+    (422)."""
     plain = _CURRENCY.sub("", unicodedata.normalize("NFKC", text).replace("￥", "¥").strip())
     if _THOUSANDS.match(plain):
         plain = plain.replace(",", "")
     if not re.fullmatch(r"\d{1,12}(?:\.\d{1,2}0*)?", plain, re.ASCII):
         raise wrong("price", "an amount such as 29.90")
     minor = int(Decimal(plain) * 100)
+    if not minor:
+        raise wrong("price", "more than 0")
     if minor > MAX_MINOR:
         raise wrong("price", f"at most {MAX_MINOR // 100}")
     return minor

@@ -16,7 +16,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.brands.names import wrong
 from server.catalog import pictures, rules
-from server.catalog.facts import NewSku, ProductChanged, ProductCreated, SkuPriced, SkusAdded
+from server.catalog.facts import (
+    NewPrice,
+    NewSku,
+    PricesChanged,
+    ProductChanged,
+    ProductCreated,
+    SkusAdded,
+)
 from server.catalog.models import Picture, Product, Sku
 from server.kit.facts import record
 from server.kit.ids import readable_code
@@ -126,7 +133,7 @@ async def change_product(
     if description is not None:
         product.description = rules.description(description)
     own = {sku.id: sku for sku in await skus_of(session, [product.id])}
-    renamed = False
+    renamed, prices = False, []
     for to in skus:
         sku = own.get(to.sku_id)
         if sku is None:
@@ -134,37 +141,34 @@ async def change_product(
         if not isinstance(to.title, UnsetType):
             renamed |= sku.title != (sku_title := rules.variant(to.title))
             sku.title = sku_title
-        await price(session, sku, to.price_minor, to.was_minor)
+        prices.append(price(sku, to.price_minor, to.was_minor))
     await session.flush()  # reactions read the tables
+    await tell_prices(session, product.brand_id, prices)
     if renamed or was != (product.title, product.description):
         await record(session, ProductChanged(brand_id=product.brand_id, product_id=product.id))
 
 
-async def price(
-    session: AsyncSession,
-    sku: Sku,
-    price_minor: int | UnsetType,
-    was_minor: int | UnsetType | None = UNSET,
-) -> bool:
-    """Whether anything is another now; then `SkuPriced` is recorded."""
+def price(
+    sku: Sku, price_minor: int | UnsetType, was_minor: int | UnsetType | None = UNSET
+) -> NewPrice | None:
+    """What is another now, for `tell_prices` once all are flushed."""
     to_price = sku.price_minor if isinstance(price_minor, UnsetType) else price_minor
     to_was = sku.was_minor if isinstance(was_minor, UnsetType) else was_minor
     if (to_price, to_was) == (sku.price_minor, sku.was_minor):
-        return False
+        return None
     previous, sku.price_minor, sku.was_minor = sku.price_minor, to_price, to_was
-    await session.flush()
-    await record(
-        session,
-        SkuPriced(
-            brand_id=sku.brand_id,
-            product_id=sku.product_id,
-            sku_id=sku.id,
-            price_minor=to_price,
-            was_minor=to_was,
-            previous_minor=previous,
-        ),
+    return NewPrice(
+        product_id=sku.product_id,
+        sku_id=sku.id,
+        price_minor=to_price,
+        was_minor=to_was,
+        previous_minor=previous,
     )
-    return True
+
+
+async def tell_prices(session: AsyncSession, brand_id: UUID, prices: Iterable[NewPrice | None]) -> None:
+    if changed := [new for new in prices if new is not None]:
+        await record(session, PricesChanged(brand_id=brand_id, prices=changed))
 
 
 async def set_picture(session: AsyncSession, product: Product, sha256: str, webp: bytes) -> None:

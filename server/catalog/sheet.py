@@ -67,7 +67,7 @@ def read(body: bytes) -> Sheet:
     records = _records(text)
     header, columns, problems = _header(records)
     sheet = Sheet(0, [], problems)
-    seen: dict[str, int] = {}
+    seen: dict[tuple[str, ...], int] = {}
     for number, cells, broken in records:
         if broken is None and not any(clean(cell) for cell in cells):
             continue
@@ -82,8 +82,8 @@ def read(body: bytes) -> Sheet:
             found = [
                 RowProblem(number, "", "more cells than the header has; is a text with commas unquoted?")
             ]
-        if isinstance(found, SheetRow) and (first := seen.setdefault(_identity(found), number)) != number:
-            found = [RowProblem(number, "code" if found.code else "variant", f"the same as row {first}")]
+        if isinstance(found, SheetRow):
+            found = _twice(found, seen) or found
         if isinstance(found, SheetRow):
             sheet.rows.append(found)
         else:
@@ -169,5 +169,13 @@ def _row(number: int, cells: dict[str, str]) -> SheetRow | list[RowProblem]:
     return msgspec.convert({"row": number, **values}, SheetRow)
 
 
-def _identity(row: SheetRow) -> str:
-    return f"code:{row.code}" if row.code else f"name:{row.title}\n{row.variant}"
+def _twice(row: SheetRow, seen: dict[tuple[str, ...], int]) -> list[RowProblem]:
+    """A row is the same as an earlier one by its code, and by its title and variant too: one variant has one code."""
+    names: dict[str, tuple[str, ...]] = {"variant": (row.title, row.variant)}
+    if row.code:
+        names = {"code": (row.code,)} | names
+    for column, name in names.items():
+        if name in seen:
+            return [RowProblem(row.row, column, f"the same as row {seen[name]}")]
+    seen |= dict.fromkeys(names.values(), row.row)
+    return []

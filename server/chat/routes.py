@@ -1,20 +1,21 @@
-"""Moderation over HTTP, and the host's reply by other means than the socket."""
+"""A room's lines over HTTP: read, said by staff, taken back, held, pinned; and the questions among them."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
-from litestar import delete, get, post
+from litestar import delete, get, post, put
 from litestar.params import QueryParameter
-from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
+from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from server.chat import moderation
+from server.chat import acts, asked, moderation
+from server.chat.facts import SaidLine
 from server.chat.models import ChatMessage
-from server.chat.rules import LONGEST_MUTE_MINUTES
+from server.chat.moderation import line_of
 from server.chat.service import Chat
 from server.kit.clock import Clock
 from server.kit.database import Database
@@ -23,11 +24,12 @@ from server.kit.ids import uuid7
 from server.kit.paging import Page, page
 from server.kit.principal import Principal
 
-_ROOM = "/api/rooms/{room_id:uuid}"
+ROOM = "/api/rooms/{room_id:uuid}"
+Cursor = Annotated[str | None, QueryParameter(name="before", max_length=64)]
 
 
 class MessageView(msgspec.Struct):
-    """A line as moderators see it."""
+    """A line as moderators see it. `state`: shown, waiting or refused."""
 
     id: UUID
     member_id: UUID
@@ -35,10 +37,17 @@ class MessageView(msgspec.Struct):
     role: str
     text: str
     at: datetime
+    state: str
+    reply_to: UUID | None
     deleted_at: datetime | None
 
 
 class Reply(msgspec.Struct, forbid_unknown_fields=True):
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+    reply_to: UUID | None = None
+
+
+class Answer(msgspec.Struct, forbid_unknown_fields=True):
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 
 
@@ -46,14 +55,26 @@ class Replied(msgspec.Struct):
     id: UUID
 
 
-class AskMute(msgspec.Struct, forbid_unknown_fields=True):
-    member_id: UUID
-    minutes: Annotated[int, msgspec.Meta(ge=1, le=LONGEST_MUTE_MINUTES)]
+class Review(msgspec.Struct, forbid_unknown_fields=True):
+    shown: bool
 
 
-class MuteView(msgspec.Struct):
-    member_id: UUID
-    until: datetime
+class MaybeMessage(msgspec.Struct, forbid_unknown_fields=True):
+    message_id: UUID | None
+
+
+class PinnedView(msgspec.Struct):
+    message: SaidLine | None
+
+
+class QuestionView(msgspec.Struct):
+    """`about` is a kind of `questions.toml`, or "other"."""
+
+    message: SaidLine
+    about: str
+    asked_at: datetime
+    settled_at: datetime | None
+    answer_id: UUID | None
 
 
 def _view(message: ChatMessage) -> MessageView:
@@ -64,23 +85,27 @@ def _view(message: ChatMessage) -> MessageView:
         role=message.role,
         text=message.text,
         at=message.at,
+        state=message.state,
+        reply_to=message.reply_to,
         deleted_at=message.deleted_at,
     )
 
 
-@get(f"{_ROOM}/messages", tags=["chat"])
+@get(f"{ROOM}/messages", tags=["chat"])
 async def listing(
     room_id: UUID,
-    staff: Principal,
+    principal: Principal,
     session: AsyncSession,
-    older_than: Annotated[str | None, QueryParameter(name="before", max_length=64)] = None,
+    in_state: Annotated[Literal["shown", "waiting", "refused"] | None, QueryParameter(name="state")] = None,
+    older_than: Cursor = None,
 ) -> Page[MessageView]:
-    """Newest first, deleted lines among them; `before` is the `next` of the page before."""
-    await moderation.must_moderate(session, staff, room_id)
-    return page(await moderation.messages(session, room_id, older_than), _view, lambda message: message.id)
+    """For whoever moderates. Newest first, deleted lines among them; `before` is the `next` of the page before."""
+    await acts.must_help(session, principal, room_id)
+    found = await moderation.messages(session, room_id, in_state, older_than)
+    return page(found, _view, lambda message: message.id)
 
 
-@post(f"{_ROOM}/messages", status_code=HTTP_201_CREATED, tags=["chat"])
+@post(f"{ROOM}/messages", status_code=HTTP_201_CREATED, tags=["chat"])
 async def reply(
     room_id: UUID,
     data: Reply,
@@ -92,47 +117,117 @@ async def reply(
     """Say a line as staff; pages show it highlighted by its role. With an Idempotency-Key a retry says it once."""
     ref = require_key(idempotency_key) if idempotency_key else uuid7().hex
     async with database.transaction() as session:
-        await moderation.must_speak(session, staff, room_id)
-    return Replied((await chat.say(staff, room_id, ref, data.text)).id)
+        await acts.must_speak(session, staff, room_id)
+    return Replied((await chat.say(staff, room_id, ref, data.text, reply_to=data.reply_to)).id)
 
 
-@delete(f"{_ROOM}/messages/{{message_id:uuid}}", status_code=HTTP_200_OK, tags=["chat"])
+@delete(f"{ROOM}/messages/{{message_id:uuid}}", status_code=HTTP_200_OK, tags=["chat"])
 async def remove(
     room_id: UUID,
     message_id: UUID,
-    staff: Principal,
+    principal: Principal,
     database: Database,
     chat: Chat,
     clock: Clock,
 ) -> MessageView:
     """Take a line back; it can be restored."""
     async with database.transaction() as session:
-        message = _view(await moderation.remove(session, staff, room_id, message_id, clock()))
+        message = _view(await moderation.remove(session, principal, room_id, message_id, clock()))
     await chat.hide(room_id, message_id)
     return message
 
 
-@post(f"{_ROOM}/messages/{{message_id:uuid}}/restore", status_code=HTTP_200_OK, tags=["chat"])
+@post(f"{ROOM}/messages/{{message_id:uuid}}/restore", status_code=HTTP_200_OK, tags=["chat"])
 async def restore(
-    room_id: UUID, message_id: UUID, staff: Principal, session: AsyncSession, clock: Clock
+    room_id: UUID, message_id: UUID, principal: Principal, session: AsyncSession, clock: Clock
 ) -> MessageView:
-    return _view(await moderation.restore(session, staff, room_id, message_id, clock()))
+    return _view(await moderation.restore(session, principal, room_id, message_id, clock()))
 
 
-@post(f"{_ROOM}/mutes", status_code=HTTP_201_CREATED, tags=["chat"])
-async def mute(
-    room_id: UUID, data: AskMute, staff: Principal, session: AsyncSession, clock: Clock
-) -> MuteView:
-    """Silence a viewer for some minutes from now, whatever was set before."""
-    muted = await moderation.mute(session, staff, room_id, data.member_id, data.minutes, clock())
-    return MuteView(muted.member_id, muted.until)
+@post(f"{ROOM}/messages/{{message_id:uuid}}/review", status_code=HTTP_200_OK, tags=["chat"])
+async def review(
+    room_id: UUID,
+    message_id: UUID,
+    data: Review,
+    principal: Principal,
+    database: Database,
+    chat: Chat,
+    clock: Clock,
+) -> MessageView:
+    """Let a held line go to the room, or refuse it; a refused one can still be shown."""
+    async with database.transaction() as session:
+        was = await session.get(ChatMessage, message_id)
+        before = was.state if was is not None else None
+        message = await moderation.review(session, principal, room_id, message_id, data.shown, clock())
+    if message.state == "shown" and before != "shown":
+        await chat.tell(room_id, [line_of(message)])
+    return _view(message)
 
 
-@delete(f"{_ROOM}/mutes/{{member_id:uuid}}", status_code=HTTP_204_NO_CONTENT, tags=["chat"])
-async def unmute(
-    room_id: UUID, member_id: UUID, staff: Principal, session: AsyncSession, clock: Clock
+@put(f"{ROOM}/pinned-line", tags=["chat"])
+async def pin(
+    room_id: UUID, data: MaybeMessage, staff: Principal, session: AsyncSession, clock: Clock
+) -> PinnedView:
+    """One line before everybody's eyes; null takes it away."""
+    message = await moderation.pin(session, staff, room_id, data.message_id, clock())
+    return PinnedView(line_of(message) if message is not None else None)
+
+
+@get(f"{ROOM}/questions", tags=["chat"])
+async def list_questions(
+    room_id: UUID,
+    staff: Principal,
+    session: AsyncSession,
+    settled: bool = False,
+    older_than: Cursor = None,
+) -> Page[QuestionView]:
+    """The queue of open questions, or with `settled` those that were answered or put aside. Newest first."""
+    await acts.must_speak(session, staff, room_id)
+    found = await asked.listing(session, room_id, settled=settled, cursor=older_than)
+    return page(
+        found,
+        lambda one: QuestionView(**msgspec.structs.asdict(one)),
+        lambda one: one.message.id,
+    )
+
+
+@post(f"{ROOM}/questions/{{message_id:uuid}}/answers", status_code=HTTP_201_CREATED, tags=["chat"])
+async def answer(
+    room_id: UUID,
+    message_id: UUID,
+    data: Answer,
+    staff: Principal,
+    database: Database,
+    chat: Chat,
+    clock: Clock,
+    idempotency_key: KeyHeader = None,
+) -> Replied:
+    """Said in the room as an answer to that line, and heard by whoever asked even where the room is busy."""
+    ref = require_key(idempotency_key) if idempotency_key else f"answer:{message_id}"
+    async with database.transaction() as session:
+        await asked.must_be_open(session, staff, room_id, message_id)
+    said = await chat.say(staff, room_id, ref, data.text, reply_to=message_id)
+    async with database.transaction() as session:
+        await asked.settle(session, staff, room_id, message_id, said.id, clock())
+    return Replied(said.id)
+
+
+@post(f"{ROOM}/questions/{{message_id:uuid}}/put-aside", status_code=HTTP_200_OK, tags=["chat"])
+async def put_aside(
+    room_id: UUID, message_id: UUID, staff: Principal, session: AsyncSession, clock: Clock
 ) -> None:
-    await moderation.unmute(session, staff, room_id, member_id, clock())
+    """Out of the queue without an answer."""
+    await asked.settle(session, staff, room_id, message_id, None, clock())
 
 
-ROUTES = [listing, reply, remove, restore, mute, unmute]
+ROUTES = [
+    listing,
+    reply,
+    remove,
+    restore,
+    review,
+    pin,
+    list_questions,
+    answer,
+    put_aside,
+]

@@ -22,6 +22,8 @@ log = structlog.get_logger()
 SALE_TITLE = "整点秒杀"
 """The only sale that the demo's visitors touch: whatever else is opened in the room is for whoever tries it out."""
 SALE_STOCK = 30
+MORE_STOCK = 600
+"""Comes in when headquarters has no more for a sale: the demo runs for weeks."""
 SALE_SECONDS = 600
 PAUSE_S = (5.0, 12.0)
 BUYS = 0.25
@@ -32,6 +34,7 @@ async def act(settings: Settings, stop: asyncio.Event) -> None:
     """Until `stop`; whatever fails is tried again, since the web role may restart under it."""
     keys = msgspec.json.decode((settings.data / "demo.json").read_bytes())
     secure = settings.internal_url.startswith("https")
+    # The local CA of `--lan` is not known to this client, which only talks to the web role of its own machine.
     async with httpx.AsyncClient(base_url=settings.internal_url, timeout=10, verify=False) as web:  # noqa: S501
         tasks = [
             asyncio.create_task(_again(_play_clip, settings, keys, stop)),
@@ -66,27 +69,35 @@ async def _play_clip(settings: Settings, keys: dict[str, Any], stop: asyncio.Eve
 
 
 async def _run_sale(web: httpx.AsyncClient, keys: dict[str, Any], stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        await keep_sale(web, keys)
+        await _pause(stop, 15.0)
+
+
+async def keep_sale(web: httpx.AsyncClient, keys: dict[str, Any]) -> None:
     """Keep a small sale of the second product running for the visitors."""
     operator = {"Authorization": f"Bearer {keys['accounts']['operator']['token']}"}
     sales = f"/api/rooms/{keys['room_id']}/flash-sales"
-    while not stop.is_set():
-        answer = (await web.get(sales, headers=operator)).raise_for_status().json()
-        running = [sale for sale in answer if sale["title"] == SALE_TITLE and sale["state"] == "open"]
-        if not any(line["free"] for sale in running for line in sale["lines"]):
-            for sale in running:
-                await web.post(f"{sales}/{sale['sale_id']}/close", headers=operator)
-            shelf = (await web.get(f"/api/rooms/{keys['room_id']}/public")).raise_for_status().json()["shelf"]
-            card = shelf[1 % len(shelf)]
-            new = {
-                "sku_id": card["skus"][0]["sku_id"],
-                "price_minor": card["skus"][0]["price_minor"] * 7 // 10,
-                "stock": SALE_STOCK,
-                "title": SALE_TITLE,
-                "hold_seconds": 60,
-                "duration_seconds": SALE_SECONDS,
-            }
-            (await web.post(sales, headers=operator, json=new)).raise_for_status()
-        await _pause(stop, 15.0)
+    answer = (await web.get(sales, headers=operator)).raise_for_status().json()
+    running = [sale for sale in answer if sale["title"] == SALE_TITLE and sale["state"] == "open"]
+    if any(line["free"] for sale in running for line in sale["lines"]):
+        return
+    for sale in running:
+        await web.post(f"{sales}/{sale['sale_id']}/close", headers=operator)
+    shelf = (await web.get(f"/api/rooms/{keys['room_id']}/public")).raise_for_status().json()["shelf"]
+    sku = shelf[1 % len(shelf)]["skus"][0]
+    if sku["free"] < SALE_STOCK:
+        more = await web.post(f"/api/skus/{sku['sku_id']}/stock", headers=operator, json={"add": MORE_STOCK})
+        more.raise_for_status()
+    new = {
+        "sku_id": sku["sku_id"],
+        "price_minor": sku["price_minor"] * 7 // 10,
+        "stock": SALE_STOCK,
+        "title": SALE_TITLE,
+        "hold_seconds": 60,
+        "duration_seconds": SALE_SECONDS,
+    }
+    (await web.post(sales, headers=operator, json=new)).raise_for_status()
 
 
 async def _visit(

@@ -11,10 +11,10 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlmodel import select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-import server.reactions  # noqa: F401
+import server.reactions  # noqa: F401  a fact recorded here finds its in-transaction reactions
 from live import room as stage
 from server.accounts import service as accounts
 from server.accounts.models import Account
@@ -31,16 +31,19 @@ from server.flash_sales.models import FlashSale
 from server.flash_sales.service import NewSale
 from server.kit.clock import utc_now
 from server.kit.database import Database
+from server.kit.ids import uuid7
 from server.kit.principal import Principal, Role
 from server.kit.settings import Settings
 from server.kit.tokens import sign
 from server.members.models import Member
 from server.members.rules import phone
 from server.members.tokens import member_tokens
-from server.rooms import media
+from server.rooms import media, shelf
 from server.rooms import service as rooms
 from server.rooms.models import Room
 from server.rooms.rules import Audience
+from server.stock import service as stock
+from server.stock.rules import Pool
 from server.stores import service as stores
 from server.stores.models import Store
 from server.tipping.models import Gift
@@ -48,6 +51,8 @@ from server.tipping.models import Gift
 TOKEN_TTL = timedelta(days=30)
 SALE_TITLE = "开播福利"
 SALE_STOCK = 100
+MORE_STOCK = 800
+"""Comes in when headquarters has no more for a sale: the demo runs for weeks."""
 SALE_FOR = timedelta(hours=24)
 VIEWER_PHONE = "13800000000"
 """As it is typed; kept as `rules.phone` has it."""
@@ -101,7 +106,6 @@ async def _make(session: AsyncSession, settings: Settings, now: datetime) -> Non
     room = await rooms.create(
         session, host, title="春茶上新 · 总部直播间", audience=Audience.PUBLIC, demo=True
     )
-    first_sku: UUID | None = None
     for good in GOODS:
         product = await catalog.create_product(
             session,
@@ -113,13 +117,23 @@ async def _make(session: AsyncSession, settings: Settings, now: datetime) -> Non
         drawn = pictures.product(good.shape, good.backdrop, good.body, good.accent)
         await catalog.picture_product(session, product, drawn)
         await rooms.put_on_shelf(session, owner, room.id, product.id)
-        if first_sku is None:
-            first_sku = (await session.exec(select(Sku.id).where(Sku.product_id == product.id))).one()
-            first_product = product.id
     session.add(Member(brand_id=brand.id, name="王女士", phone=phone(VIEWER_PHONE)))
-    await rooms.direct(session, host, room.id, stage.Warm(), now)
-    await rooms.direct(session, host, room.id, stage.Start(), now)
-    await rooms.pin(session, host, room.id, first_product, now)
+
+
+async def _room_on_air(session: AsyncSession, brand_id: UUID, host: Principal, now: datetime) -> Room:
+    """The demo's room; when the last was ended, a new one with the same shelf."""
+    demos = select(Room).where(Room.brand_id == brand_id, Room.demo).order_by(col(Room.id).desc())
+    room = (await session.exec(demos.limit(1))).one()
+    if room.state == "ended":
+        room = await rooms.create(
+            session, host, title=room.title, audience=Audience.PUBLIC, template=room.id, demo=True
+        )
+    if room.state == "paused":  # the end of an earlier run
+        return await rooms.direct(session, host, room.id, stage.Resume(), now)
+    room = await rooms.direct(session, host, room.id, stage.Start(), now)
+    if room.pinned_id is None and (cards := await shelf.cards(session, room)):
+        await rooms.pin(session, host, room.id, cards[0].product_id, now)
+    return room
 
 
 async def _hire(
@@ -144,9 +158,7 @@ async def _principal(session: AsyncSession, login: str) -> Principal:
 
 async def _keys(session: AsyncSession, settings: Settings, now: datetime) -> dict[str, Any]:
     owner, host = await _principal(session, "owner"), await _principal(session, "host")
-    room = (await session.exec(select(Room).where(Room.brand_id == owner.brand_id, Room.demo))).one()
-    if room.state == "paused":  # the end of an earlier run
-        await rooms.direct(session, host, room.id, stage.Resume(), now)
+    room = await _room_on_air(session, owner.brand_id, host, now)
     product = (
         await session.exec(select(Product).where(Product.brand_id == owner.brand_id).order_by(Product.id))  # type: ignore[arg-type]
     ).first()
@@ -214,6 +226,9 @@ async def _sale(
         await session.exec(select(Sku.id).where(Sku.product_id == product_id).order_by(Sku.position))  # type: ignore[arg-type]
     ).first()
     assert sku_id is not None
+    at_headquarters = (Pool.HEADQUARTERS, owner.brand_id)
+    if (await stock.free(session, [sku_id], [at_headquarters]))[sku_id] < SALE_STOCK:
+        await stock.adjust(session, owner.brand_id, sku_id, *at_headquarters, MORE_STOCK, uuid7())
     new = NewSale(sku_id, 9_900, SALE_STOCK, SALE_TITLE, 1, 300, int(SALE_FOR.total_seconds()))
     sale = await flash_sales.create(session, owner, room_id, new)
     await flash_sales.open_sale(session, sale, now)

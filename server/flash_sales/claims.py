@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 MAX_BATCH = 256
 MAX_WAITING = 20_000
-"""Claims in line in one process; beyond it a claim is told to come again."""
+"""Claims in line before one sale in one process; beyond it a claim is told to come again."""
 
 
 class Claim(msgspec.Struct, eq=False):

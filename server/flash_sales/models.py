@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import CheckConstraint, Index
 from sqlmodel import Field, SQLModel
 
 from server.kit.clock import utc_now
@@ -13,13 +13,14 @@ from server.kit.database import Row, minor, moment
 
 
 class FlashSale(Row, table=True):
-    """`state`: scheduled, open, closed. `epoch` fences the Redis gate: a gate of an older epoch is void."""
+    """`state`: scheduled, open, closed. `epoch` fences the Redis gate: a gate of an older epoch is void. `request_hash`
+    is of what came with the Idempotency-Key that it was made with."""
 
     __tablename__ = "flash_sale"
     __table_args__ = (
         CheckConstraint("limit_per_buyer > 0", name="limit"),
         Index("ix_flash_sale_room", "room_id", "id"),
-        Index("ix_flash_sale_open", "ends_at", postgresql_where=text("state = 'open'")),
+        Index("ix_flash_sale_state", "state", "ends_at"),
     )
     brand_id: UUID
     room_id: UUID = Field(foreign_key="room.id")
@@ -31,6 +32,7 @@ class FlashSale(Row, table=True):
     limit_per_buyer: int = 1
     hold_seconds: int = 300
     epoch: int = 1
+    request_hash: bytes | None = None
     created_at: datetime = moment(default_factory=utc_now)
 
 

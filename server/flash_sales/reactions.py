@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from live.events import RoomEvent, room_topic
+from server.flash_sales import service
 from server.flash_sales.facts import SaleClosed, SaleOpened
-from server.flash_sales.gate import Gate
+from server.flash_sales.gate import Gate, GateDown
+from server.kit.breaker import Breaker
 from server.kit.facts import after_commit, announces, in_transaction
 from server.kit.redis import Redis
 from server.members.facts import MembersMerged
@@ -71,8 +74,26 @@ async def add_up_the_limit(session: AsyncSession, fact: MembersMerged) -> None:
     )
 
 
+@after_commit(OrdersReleased)
+async def take_rests(session: AsyncSession, fact: OrdersReleased) -> None:
+    """After the commit: orders end with their units locked, claims lock the sale before them."""
+    await service.take_rests(session, {order.sale_id for order in fact.orders if order.sale_id is not None})
+
+
+@after_commit(OrderRefunded)
+async def take_rests_of_refunded(session: AsyncSession, fact: OrderRefunded) -> None:
+    if fact.closed and fact.sale_id is not None:
+        await service.take_rests(session, [fact.sale_id])
+
+
 def register(redis: Redis) -> None:
-    """The worker's part: the gate follows what was committed. A gate that is down is laid anew when it is back."""
+    """The worker's part: the gate follows what was committed. One that is down holds nothing up: the watch lays it anew
+    when it is back."""
+    breaker = Breaker()
+
+    async def give_back(sale_id: UUID, taken: Sequence[tuple[UUID, str]]) -> None:
+        with suppress(GateDown):
+            await breaker.ask(lambda: Gate(redis, sale_id).release(taken))
 
     @after_commit(OrdersReleased)
     async def give_back_at_the_gate(_: AsyncSession, fact: OrdersReleased) -> None:
@@ -81,12 +102,12 @@ def register(redis: Redis) -> None:
             if order.sale_id is not None:
                 by_sale.setdefault(order.sale_id, []).append((order.member_id, order.key))
         for sale_id, taken in by_sale.items():
-            await Gate(redis, sale_id).release(taken)
+            await give_back(sale_id, taken)
 
     @after_commit(OrderRefunded)
     async def give_back_refunded(_: AsyncSession, fact: OrderRefunded) -> None:
         if fact.closed and fact.sale_id is not None:
-            await Gate(redis, fact.sale_id).release([(fact.member_id, fact.key)])
+            await give_back(fact.sale_id, [(fact.member_id, fact.key)])
 
 
 @announces(SaleOpened)

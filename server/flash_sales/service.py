@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import msgspec
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -20,6 +21,7 @@ from server.flash_sales.models import FlashSale, FlashSaleLine
 from server.kit.checks import Broken, broken_rows
 from server.kit.database import Database
 from server.kit.facts import record
+from server.kit.idempotency import KeyReused
 from server.kit.ids import uuid7
 from server.kit.principal import Principal
 from server.kit.problems import Conflict, Invalid, NotFound
@@ -62,6 +64,12 @@ class SaleState(Conflict):
     slug, title = "sale-state", "The sale's state does not allow this"
 
 
+class RoomEnded(Conflict):
+    """As rooms refuse it: `state` is what the room is in, `reason` why."""
+
+    slug, title = "wrong-state", "The room's state does not allow this"
+
+
 class NewSale(msgspec.Struct, frozen=True):
     sku_id: UUID
     price_minor: int
@@ -72,22 +80,55 @@ class NewSale(msgspec.Struct, frozen=True):
     duration_seconds: int
 
 
-async def create(session: AsyncSession, staff: Principal, room_id: UUID, new: NewSale) -> FlashSale:
-    """A scheduled sale with its own pool, allotted from headquarters'. Raises `OutOfStock` (409), `Invalid`."""
+async def must_be_on(session: AsyncSession, room_id: UUID) -> None:
+    """The room has not ended, and does not end before this transaction. To be asked before a sale that others see is
+    locked, since the end of a room locks the room and then its sales. Raises `RoomEnded` (409), `NotFound`."""
+    row = await session.execute(text("SELECT state FROM room WHERE id = :id FOR SHARE"), {"id": room_id})
+    if (state := row.scalar_one_or_none()) is None:
+        raise NotFound
+    if state == "ended":
+        raise RoomEnded(state=state, reason="room-ended")
+
+
+async def create(
+    session: AsyncSession,
+    staff: Principal,
+    room_id: UUID,
+    new: NewSale,
+    *,
+    key: str | None = None,
+    asked: bytes | None = None,
+) -> FlashSale:
+    """A scheduled sale with its own pool, allotted from headquarters'. The same key gives the same sale, as it is by
+    then; `asked` is the hash of what came with it.
+
+    Raises `OutOfStock`, `RoomEnded` (409), `KeyReused`, `Invalid` (422).
+    """
     line = (await catalog.lines(session, staff.brand_id, [new.sku_id])).get(new.sku_id)
     if line is None:
         raise Invalid(errors=[{"field": "sku_id", "message": "no such product"}])
-    sale = FlashSale(
+    wanted = FlashSale(
+        id=uuid5(staff.id, key) if key else uuid7(),
         brand_id=staff.brand_id,
         room_id=room_id,
         title=new.title or line.title,
         duration_seconds=new.duration_seconds,
         limit_per_buyer=new.limit_per_buyer,
         hold_seconds=new.hold_seconds,
+        request_hash=asked,
     )
-    session.add(sale)
-    await session.flush()
-    balance_id = await stock.balance_of(session, staff.brand_id, line.sku_id, Pool.SALE, sale.id)
+    made = await session.execute(insert(FlashSale).values(**wanted.model_dump()).on_conflict_do_nothing())
+    sale = (await session.exec(select(FlashSale).where(FlashSale.id == wanted.id))).one()
+    if made.rowcount:  # type: ignore[attr-defined]
+        await must_be_on(session, room_id)
+        await _fill(session, sale, line, new)
+    elif sale.request_hash != asked:
+        raise KeyReused
+    return sale
+
+
+async def _fill(session: AsyncSession, sale: FlashSale, line: catalog.SkuLine, new: NewSale) -> None:
+    balance_id = await stock.balance_of(session, sale.brand_id, line.sku_id, Pool.SALE, sale.id)
     session.add(
         FlashSaleLine(
             sale_id=sale.id,
@@ -100,14 +141,13 @@ async def create(session: AsyncSession, staff: Principal, room_id: UUID, new: Ne
             was_minor=line.price_minor if line.price_minor > new.price_minor else None,
         )
     )
-    await _allot(session, sale, line.sku_id, new.stock)
+    await _allot(session, sale, line.sku_id, new.stock, sale.id)
     await session.flush()
-    return sale
 
 
-async def _allot(session: AsyncSession, sale: FlashSale, sku_id: UUID, quantity: int) -> None:
+async def _allot(session: AsyncSession, sale: FlashSale, sku_id: UUID, quantity: int, key: UUID) -> None:
     source, target = (Pool.HEADQUARTERS, sale.brand_id), (Pool.SALE, sale.id)
-    await stock.move(session, sale.brand_id, sku_id, source, target, quantity, uuid7())
+    await stock.move(session, sale.brand_id, sku_id, source, target, quantity, key)
 
 
 async def get(session: AsyncSession, brand_id: UUID, room_id: UUID, sale_id: UUID) -> FlashSale:
@@ -160,17 +200,18 @@ async def _empty(session: AsyncSession, sale: FlashSale) -> None:
     await stock.empty_out(session, sale.brand_id, (Pool.SALE, sale.id), (Pool.HEADQUARTERS, sale.brand_id))
 
 
-async def add_stock(session: AsyncSession, sale: FlashSale, quantity: int) -> None:
-    """More units for a running sale. Raises `OutOfStock` (409) when headquarters has not that many."""
+async def add_stock(session: AsyncSession, sale: FlashSale, quantity: int, key: UUID) -> None:
+    """More units for a running sale; the same key adds once. Raises `OutOfStock` (409) when headquarters has not that
+    many, `SaleState` (409), `KeyReused` (422)."""
     if sale.state == "closed":
         raise SaleState(state=sale.state)
     lines = (await session.exec(select(FlashSaleLine).where(FlashSaleLine.sale_id == sale.id))).all()
     for line in lines:
-        await _allot(session, sale, line.sku_id, quantity)
+        await _allot(session, sale, line.sku_id, quantity, key)
 
 
 async def close_due(session: AsyncSession, now: datetime) -> list[UUID]:
-    """Sales whose time is over, and rests that came back to closed ones; called by the sweeper."""
+    """Sales whose time is over; called by the sweeper."""
     due = (
         await session.exec(
             select(FlashSale)
@@ -180,20 +221,32 @@ async def close_due(session: AsyncSession, now: datetime) -> list[UUID]:
     ).all()
     for sale in due:
         await close(session, sale, "ended", now)
-    left = await session.exec(
-        select(FlashSale)
-        .where(
-            FlashSale.state == "closed",
-            text(
-                "EXISTS (SELECT 1 FROM stock_balance b WHERE b.pool = 'sale' AND b.pool_id = flash_sale.id "
-                "AND b.free > 0)"
-            ),
-        )
-        .with_for_update(skip_locked=True)
-    )
-    for sale in left.all():
-        await _empty(session, sale)
     return [sale.id for sale in due]
+
+
+async def take_rests(session: AsyncSession, sale_ids: Iterable[UUID]) -> None:
+    """Units that came back to sales which are closed go on to headquarters. The locks wait for a sale that is being
+    closed just now; one that closes later takes what is free itself."""
+    sales = await session.exec(
+        select(FlashSale)
+        .where(col(FlashSale.id).in_(set(sale_ids)))
+        .order_by(col(FlashSale.id))
+        .with_for_update()
+    )
+    for sale in sales.all():
+        if sale.state == "closed":
+            await _empty(session, sale)
+
+
+async def running(session: AsyncSession, now: datetime) -> dict[UUID, UUID]:
+    """Sale → room, of sales that are open or ended within the hour: holds of those may still come back."""
+    rows = await session.execute(
+        text(
+            "SELECT id, room_id FROM flash_sale WHERE state = 'open' OR (state = 'closed' AND ends_at > :since)"
+        ),
+        {"since": now - timedelta(hours=1)},
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 async def close_all(session: AsyncSession, room_id: UUID, now: datetime) -> None:
@@ -223,13 +276,13 @@ _CARDS = text(
             ORDER BY l.position), '[]') AS lines
         FROM flash_sale_line l JOIN stock_balance b ON b.id = l.balance_id WHERE l.sale_id = s.id) l
     WHERE s.room_id = :room_id AND (CAST(:sale_id AS uuid) IS NULL OR s.id = :sale_id)
-    ORDER BY s.id DESC LIMIT :most
+    ORDER BY s.state = 'closed', s.id DESC LIMIT :most
     """
 )
 
 
 async def cards(session: AsyncSession, room_id: UUID, sale_id: UUID | None = None) -> list[SaleCard]:
-    """The room's sales, newest first, or one of them, with their units as the ledger has them."""
+    """The room's sales, those that closed last, newest first; or one of them. Units are as the ledger has them."""
     values = {"room_id": room_id, "sale_id": sale_id, "most": MAX_SALES_SHOWN}
     rows = (await session.execute(_CARDS, values)).mappings()
     return [msgspec.convert(dict(row), SaleCard, strict=False) for row in rows]
@@ -312,15 +365,17 @@ VERIFY = {
     "buyers_within_limit": """
         SELECT b.sale_id::text, b.member_id::text, b.quantity, s.limit_per_buyer
         FROM flash_sale_buyer b JOIN flash_sale s ON s.id = b.sale_id
-        WHERE b.quantity > s.limit_per_buyer OR b.quantity < 0""",
+        WHERE b.quantity < 0 OR (b.quantity > s.limit_per_buyer AND NOT EXISTS (
+            SELECT 1 FROM member g WHERE g.merged_into = b.member_id))""",  # two who were one bought up to a limit each
     "buyers_equal_orders": """
-        SELECT b.sale_id::text, b.member_id::text, b.quantity, coalesce(o.quantity, 0) AS orders_quantity
-        FROM flash_sale_buyer b LEFT JOIN (
+        SELECT coalesce(b.sale_id, o.sale_id)::text AS sale_id, coalesce(b.member_id, o.member_id)::text AS member_id,
+               coalesce(b.quantity, 0) AS quantity, coalesce(o.quantity, 0) AS orders_quantity
+        FROM flash_sale_buyer b FULL JOIN (
             SELECT o.sale_id, o.member_id, sum(l.quantity) AS quantity
             FROM orders o JOIN order_line l ON l.order_id = o.id
             WHERE o.sale_id IS NOT NULL AND o.status IN ('awaiting_payment', 'paid')
             GROUP BY o.sale_id, o.member_id) o ON o.sale_id = b.sale_id AND o.member_id = b.member_id
-        WHERE b.quantity <> coalesce(o.quantity, 0)""",
+        WHERE coalesce(b.quantity, 0) <> coalesce(o.quantity, 0)""",
 }
 """Queries that list broken rows."""
 

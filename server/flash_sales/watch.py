@@ -12,7 +12,6 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import text
 
 from live.events import RoomEvent, room_topic
 from server.flash_sales import service
@@ -49,7 +48,8 @@ class SaleWatch:
                     ended = await service.close_due(session, self._clock())
                 for sale_id in ended:
                     await self._lay(sale_id)
-                rooms = await self._running()
+                async with self._database.transaction() as session:
+                    rooms = await service.running(session, self._clock())
                 await self._tell(rooms)
                 looks += 1
                 if looks % LOOKS_A_GATE_CHECK == 0:
@@ -58,17 +58,6 @@ class SaleWatch:
                 log_failure(log, "a look at the sales failed", error)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), LOOK_S)
-
-    async def _running(self) -> dict[UUID, UUID]:
-        """Sale → room, of sales that run or ended a moment ago."""
-        async with self._database.transaction() as session:
-            rows = await session.execute(
-                text(
-                    "SELECT id, room_id FROM flash_sale WHERE state = 'open' "
-                    "OR (state = 'closed' AND ends_at > now() - interval '1 hour')"
-                )
-            )
-            return {row[0]: row[1] for row in rows}
 
     async def _tell(self, rooms: dict[UUID, UUID]) -> None:
         if not rooms:

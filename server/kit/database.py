@@ -18,6 +18,7 @@ from sqlalchemy import BigInteger, DateTime, MetaData
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel import Field, SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -33,6 +34,10 @@ SQLModel.metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+PATIENCE_S = 5.0
+"""For a connection, free or new; whoever waits longer would have gone."""
 
 
 class Row(SQLModel):
@@ -79,11 +84,15 @@ _AWAY = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.InternalClientError,  # asyncpg's own confusion over a line that breaks under a statement
+    asyncpg.TooManyConnectionsError,
+    PoolTimeout,  # no connection of the pool was free in time
+    TimeoutError,  # nor a new one made
 )
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether PostgreSQL could not be asked: down, starting, or gone under a statement, whose effect is unknown."""
+    """Whether PostgreSQL could not be asked: down, starting, crowded, or gone under a statement, whose effect is
+    unknown."""
     return any(_says_away(cause) for cause in _causes(error))
 
 
@@ -129,7 +138,8 @@ class Database:
             engine_url(database_url),
             pool_size=pool,
             max_overflow=0,
-            pool_timeout=30,
+            pool_timeout=PATIENCE_S,
+            connect_args={"timeout": PATIENCE_S},
             pool_pre_ping=True,
             json_serializer=lambda value: msgspec.json.encode(value).decode(),
             json_deserializer=msgspec.json.decode,

@@ -12,6 +12,7 @@ from typing import Any
 
 from litestar import Request
 from litestar.connection import ASGIConnection
+from litestar.di import Provide
 
 from server.kit.breaker import Breaker
 from server.kit.problems import TooMany
@@ -84,6 +85,10 @@ def provide_limiter(request: Request[Any, Any, Any], redis: Redis) -> Limiter:
     if limiter is None:
         limiter = request.app.state.limiter = Limiter(redis)
     return limiter
+
+
+LIMITED = {"limiter": Provide(provide_limiter, sync_to_thread=False)}
+"""Dependencies of a handler that takes a `limiter: Limiter`."""
 
 
 def address_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:

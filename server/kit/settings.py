@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import secrets
+import ssl
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,7 +16,11 @@ from typing import Any, Literal
 import msgspec
 
 
-class SettingsError(Exception):
+class Explained(Exception):
+    """Told to the person at the terminal: the text is enough."""
+
+
+class SettingsError(Explained):
     """A variable that is missing or can't be understood; the text names it and says what to do."""
 
 
@@ -36,13 +42,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str
     internal_url: str = "http://127.0.0.1:8000"
     """Where other roles of this installation reach the web role."""
+    internal_ca: Path | None = None
+    """PEM of the authority that `internal_url` is to be trusted by; None: the system's."""
     host: str = "127.0.0.1"
     port: int = 8000
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1/32", "::1/128")
+    """Networks whose `X-Forwarded-For` names the visitor."""
     media_http: str = "127.0.0.1:0"
     media_udp: str = "127.0.0.1:0"
     media_public: str | None = None
-    media_url: str | None = None
     ice_servers: tuple[IceServer, ...] = ()
+    turn_urls: tuple[str, ...] = ()
+    turn_secret: str = ""
     demo: bool = False
     sandbox: bool = False
     log: Literal["json", "text"] = "text"
@@ -66,15 +77,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             port=port,
             base_url=given.text("BASE_URL", f"http://127.0.0.1:{port}").rstrip("/"),
             internal_url=given.text("INTERNAL_URL", f"http://127.0.0.1:{port}").rstrip("/"),
+            internal_ca=given.file("INTERNAL_CA"),
+            trusted_proxies=given.networks("TRUSTED_PROXIES", "127.0.0.1, ::1"),
             media_http=given.address("MEDIA_HTTP", "127.0.0.1:0"),
             media_udp=given.address("MEDIA_UDP", "127.0.0.1:0"),
             media_public=given.optional("MEDIA_PUBLIC"),
-            media_url=given.optional("MEDIA_URL"),
             ice_servers=given.ice_servers(),
+            turn_urls=given.turn_urls(),
+            turn_secret=given.text("TURN_SECRET", ""),
             demo=demo,
             sandbox=demo or given.flag("SANDBOX"),
             log=given.log_form(),
         )
+
+    def internal_tls(self) -> ssl.SSLContext:
+        """What a client of `internal_url` trusts."""
+        return ssl.create_default_context(cafile=self.internal_ca)
 
     def __repr__(self) -> str:
         """Names no secret: both URLs may hold a password."""
@@ -154,6 +172,25 @@ class _Given:
         if not re.fullmatch(r"([0-9a-fA-F]{2}){16,}", text):
             raise SettingsError("SHOWFLOOR_SECRET must be at least 16 bytes in hex (openssl rand -hex 32)")
         return text
+
+    def file(self, name: str) -> Path | None:
+        text = self.optional(name)
+        if text and not Path(text).is_file():
+            raise SettingsError(f"SHOWFLOOR_{name}: there is no file {text}")
+        return Path(text) if text else None
+
+    def networks(self, name: str, default: str) -> tuple[str, ...]:
+        given = self.text(name, default).split(",")
+        try:
+            return tuple(str(ipaddress.ip_network(part.strip())) for part in given)
+        except ValueError as error:
+            raise SettingsError(f"SHOWFLOOR_{name} must be addresses or networks: {error}") from None
+
+    def turn_urls(self) -> tuple[str, ...]:
+        urls = self.text("TURN_URL", "").replace(",", " ").split()
+        if urls and not self.optional("TURN_SECRET"):
+            raise SettingsError("SHOWFLOOR_TURN_URL needs SHOWFLOOR_TURN_SECRET, the TURN server's own secret")
+        return tuple(urls)
 
     def ice_servers(self) -> tuple[IceServer, ...]:
         text = self.text("ICE_SERVERS", "[]")

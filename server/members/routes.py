@@ -15,7 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.kit.clock import Clock
 from server.kit.database import Database, after_commit
-from server.kit.limits import Limiter, address_of, provide_limiter
+from server.kit.limits import LIMITED, Limiter, address_of
 from server.kit.paging import Page, page
 from server.kit.principal import HEADQUARTERS, Principal, Role, allow
 from server.kit.settings import Settings
@@ -26,7 +26,6 @@ from server.members.tokens import member_tokens
 
 Text = Annotated[str, msgspec.Meta(max_length=400)]
 SEES_MEMBERS = [allow(*HEADQUARTERS, Role.MANAGER)]
-LIMITED = {"limiter": Provide(provide_limiter, sync_to_thread=False)}
 SENDS_SMS = {**LIMITED, "sms": Provide(provide_sms, sync_to_thread=False)}
 
 
@@ -103,7 +102,7 @@ class MemberView(msgspec.Struct):
         return cls(
             member.id,
             member.name,
-            service.phone_for(staff, member),
+            service.phone_for(staff, member.phone),
             member.phone is None,
             member.created_at,
         )

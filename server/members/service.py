@@ -25,6 +25,9 @@ from server.members import rules
 from server.members.models import Member, TimelineEntry, brand_of_room, visited
 from server.members.tokens import member_tokens
 
+SEES_PHONES = frozenset({Role.OWNER, Role.OPERATOR})
+"""Whole numbers are for those who may write to members."""
+
 
 class NotSetUp(Conflict):
     slug, title = "not-set-up", "This shop has no owner yet"
@@ -73,6 +76,15 @@ async def get(session: AsyncSession, brand_id: UUID, member_id: UUID) -> Member:
     return member
 
 
+async def present_id(session: AsyncSession, member_id: UUID) -> UUID:
+    """The member whom a guest was merged into, or the same one. To be asked before anything is written under that id,
+    or locked: it waits for a merge that is under way, and a later one waits for this transaction."""
+    row = await session.execute(
+        text("SELECT coalesce(merged_into, id) FROM member WHERE id = :id FOR KEY SHARE"), {"id": member_id}
+    )
+    return row.scalar_one()  # type: ignore[no-any-return]
+
+
 async def rename(session: AsyncSession, member: Member, name: str) -> None:
     member.name = clean_name(name)
     await session.flush()
@@ -86,7 +98,7 @@ async def listing(
 ) -> Sequence[Member]:
     """A page and one more, newest first: headquarters see all of the brand, a manager the visitors of the own store.
 
-    `query` is looked for in names and phone numbers; a manager finds a number only whole.
+    `query` is looked for in names and phone numbers; who may not see a number finds it only whole.
     """
     asked = select(Member).where(col(Member.brand_id) == staff.brand_id, col(Member.merged_into).is_(None))
     if not staff.is_headquarters:
@@ -95,14 +107,15 @@ async def listing(
         asked = asked.where(col(Member.phone).is_(None) if guests else col(Member.phone).is_not(None))
     if words := (query or "").strip():
         named = col(Member.name).icontains(words, autoescape=True)
-        asked = asked.where(or_(named, _by_phone(staff, words)))
+        asked = asked.where(or_(named, by_phone(staff, words)))
     if last := before(cursor):
         asked = asked.where(col(Member.id) < last)
     return (await session.exec(asked.order_by(col(Member.id).desc()).limit(PAGE + 1))).all()
 
 
-def _by_phone(staff: Principal, words: str) -> ColumnElement[bool]:
-    if staff.is_headquarters:
+def by_phone(who: Principal, words: str) -> ColumnElement[bool]:
+    """Members whose number these words are, or a part of it for those who may see numbers."""
+    if who.role in SEES_PHONES:
         digits = "".join(c for c in words if c.isdecimal())
         return col(Member.phone).contains(digits) if len(digits) >= 3 else false()
     try:
@@ -121,9 +134,8 @@ async def in_scope(session: AsyncSession, staff: Principal, member_id: UUID) -> 
     return member
 
 
-def phone_for(staff: Principal, member: Member) -> str | None:
-    """The whole number is for those who may write to members."""
-    return member.phone if staff.role in {Role.OWNER, Role.OPERATOR} else rules.masked(member.phone)
+def phone_for(staff: Principal, number: str | None) -> str | None:
+    return number if staff.role in SEES_PHONES else rules.masked(number)
 
 
 async def timeline(

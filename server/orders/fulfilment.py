@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import secrets
+import unicodedata
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-from sqlmodel import select
+from sqlalchemy import text, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.kit.facts import record
 from server.kit.principal import Principal
-from server.kit.problems import Invalid, NotFound, Problem
+from server.kit.problems import NotFound, Problem
 from server.orders import reading, rules
 from server.orders.facts import OrderFulfilled
 from server.orders.models import Order, OrderEvent
 from server.orders.rules import WrongStatus
+from server.stores import service as stores
 
 
 class WrongPickUpCode(Problem):
@@ -27,23 +30,42 @@ class WrongPickUpCode(Problem):
 async def set_delivery(
     session: AsyncSession, member: Principal, order_id: UUID, delivery: dict[str, Any]
 ) -> None:
-    """Where it goes: an address, or a store of the brand to pick it up at. Until it is on its way."""
+    """Where it goes: an address, or an open store of the brand to pick it up at. Until it is on its way.
+
+    Raises `WrongStatus` (409), `NotFound`, `Invalid` (422).
+    """
     order = await reading.own(session, member, order_id, lock=True)
     if order.status not in {"awaiting_payment", "paid"} or order.fulfilment in {"shipped", "picked_up"}:
         raise WrongStatus(order_status=order.status)
     if delivery["method"] == "pick_up":
-        store = await session.execute(
-            text("SELECT name, address FROM store WHERE id = :id AND brand_id = :brand_id"),
-            {"id": UUID(delivery["store_id"]), "brand_id": order.brand_id},
-        )
-        if (found := store.first()) is None:
-            raise Invalid(errors=[{"field": "store_id", "message": "no such store"}])
-        delivery = {**delivery, "store_name": found[0], "store_address": found[1]}
-        order.pick_up_code = order.pick_up_code or f"{secrets.randbelow(10**8):08d}"
+        store = await stores.open_store(session, order.brand_id, UUID(delivery["store_id"]))
+        delivery = {**delivery, "store_name": store.name, "store_address": store.address}
+        if order.pick_up_code is None:
+            await _draw_code(session, order.id)
     order.delivery = delivery
     if order.status == "paid":
         order.fulfilment = "to_pick_up" if delivery["method"] == "pick_up" else "to_ship"
     await session.flush()
+
+
+async def _draw_code(session: AsyncSession, order_id: UUID) -> None:
+    """A code that no other order of the brand waits under; one that is taken is drawn anew."""
+    for _ in range(5):
+        code = f"{secrets.randbelow(10**8):08d}"
+        try:
+            async with session.begin_nested():
+                await session.execute(
+                    update(Order).where(col(Order.id) == order_id).values(pick_up_code=code)
+                )
+                return
+        except IntegrityError:
+            continue
+    raise RuntimeError("no free pick-up code in five tries")
+
+
+def _as_drawn(code: str) -> str:
+    """As it was drawn, from what was typed: a Chinese keyboard may send full-width digits."""
+    return unicodedata.normalize("NFKC", code).strip()
 
 
 async def ship(
@@ -71,7 +93,7 @@ async def pick_up(session: AsyncSession, staff: Principal, order_id: UUID, code:
     order = await _to_fulfil(session, staff, order_id)
     if order.fulfilment != "to_pick_up":
         raise WrongStatus(order_status=order.status, fulfilment=order.fulfilment)
-    if not secrets.compare_digest(order.pick_up_code or "", code):
+    if not secrets.compare_digest((order.pick_up_code or "").encode(), _as_drawn(code).encode()):
         raise WrongPickUpCode
     await _hand_over(session, staff, order, "picked_up", now)
 
@@ -82,10 +104,10 @@ async def pick_up_by_code(
     """The code typed at a store's counter finds its order. Raises `WrongPickUpCode` (409)."""
     found = await session.execute(
         text(
-            "SELECT id FROM orders WHERE brand_id = :brand_id AND pick_up_code = :code "
+            "SELECT id FROM orders WHERE brand_id = :brand_id AND pick_up_code = :code AND status = 'paid' "
             "AND fulfilment = 'to_pick_up' AND delivery->>'store_id' = :store_id"
         ),
-        {"brand_id": staff.brand_id, "code": code, "store_id": str(store_id)},
+        {"brand_id": staff.brand_id, "code": _as_drawn(code), "store_id": str(store_id)},
     )
     order_id = found.scalar()
     if order_id is None:

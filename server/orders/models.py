@@ -40,7 +40,9 @@ class Order(Row, table=True):
             "brand_id",
             "pick_up_code",
             unique=True,
-            postgresql_where=text("fulfilment = 'to_pick_up'"),
+            postgresql_where=text(
+                "pick_up_code IS NOT NULL AND fulfilment <> 'picked_up' AND status IN ('awaiting_payment', 'paid')"
+            ),
         ),
         Index("ix_orders_brand", "brand_id", "id"),
         Index("ix_orders_store", "store_id", "id"),
@@ -83,7 +85,7 @@ class OrderLine(Row, table=True):
 
 
 class OrderEvent(Row, table=True):
-    """One step of an order's history, shown to the buyer and to staff."""
+    """One step of an order's history, shown to the buyer and to staff. `actor_id` is who of the staff made it."""
 
     __tablename__ = "order_event"
     order_id: UUID = Field(foreign_key="orders.id", index=True)

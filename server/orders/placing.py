@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -11,11 +11,14 @@ from sqlalchemy import text
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from server.kit.clock import SHOP_ZONE
 from server.kit.facts import record
 from server.kit.idempotency import KeyReused
 from server.kit.ids import readable_code, uuid7
 from server.kit.principal import Principal
-from server.kit.problems import Invalid
+from server.kit.problems import Conflict, Invalid
+from server.members import service as members
+from server.members.audience import must_take
 from server.orders.facts import HeldOrder, OrdersHeld
 from server.orders.models import Order, OrderEvent, OrderLine
 from server.stock import service as stock
@@ -26,9 +29,25 @@ HOLD_FOR = timedelta(minutes=15)
 """How long an ordinary order may wait for its payment; a flash sale sets its own."""
 
 
+MOST_WAITING = 5
+"""Ordinary orders of one member that may wait for their payment at once: a shelf is not held by one phone."""
+
+
+class TooManyUnpaid(Conflict):
+    """`most` may wait for their payment at once."""
+
+    slug, title = "too-many-unpaid-orders", "Pay or cancel what you have ordered first"
+
+
+class PriceChanged(Conflict):
+    """`prices` has the new ones in minor units, by SKU."""
+
+    slug, title = "price-changed", "The price is another now"
+
+
 def new_number(now: datetime) -> str:
-    """Read aloud at a counter: the day and ten letters."""
-    return f"{now:%y%m%d}{readable_code(10)}"
+    """Read aloud at a counter: the shop's day and ten letters."""
+    return f"{now.astimezone(SHOP_ZONE):%y%m%d}{readable_code(10)}"
 
 
 class Placed(msgspec.Struct):
@@ -46,28 +65,32 @@ async def place(
     key: str,
     asked: bytes,
     now: datetime,
+    seen: Mapping[UUID, int] | None = None,
 ) -> Placed:
     """An order of ordinary products at shelf prices: from the carrying store's pool, else from headquarters'.
 
-    The credit stays with the store either way. The same key gives the same order. Raises `OutOfStock` (409),
-    `KeyReused` (422), `Invalid` (422: not on this room's shelf).
+    `seen` are the prices in minor units that the buyer was shown. The credit stays with the store either way. The same
+    key gives the same order. Raises `OutOfStock`, `PriceChanged`, `TooManyUnpaid` (409), `KeyReused` (422), `Invalid`
+    (422: not on this room's shelf), and the refusals of the room's audience (403, 404).
     """
-    if earlier := await _earlier(session, member.id, key, asked):
-        return earlier
+    member_id = await members.present_id(session, member.id)
     await session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"{member.id}:{key}"}
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"order:{member_id}"}
     )
-    if earlier := await _earlier(session, member.id, key, asked):
+    if earlier := await _earlier(session, member_id, key, asked):
         return earlier
+    await must_take(session, room_id, member_id)
+    await _must_have_paid(session, member_id)
     prices = await _shelf_prices(session, member.brand_id, room_id, [line.sku_id for line in lines])
-    store_id, guide_id, link_id = await _carriers(session, member.id, room_id)
+    _must_be_as_seen(prices, seen or {})
+    store_id, guide_id, link_id = await _carriers(session, member_id, room_id)
     order = Order(
         brand_id=member.brand_id,
         room_id=room_id,
         store_id=store_id,
         guide_id=guide_id,
         link_id=link_id,
-        member_id=member.id,
+        member_id=member_id,
         hold_id=await _hold(session, member.brand_id, store_id, lines),
         key=key,
         request_hash=asked,
@@ -78,21 +101,22 @@ async def place(
     )
     session.add(order)
     await session.flush()
-    own = [
-        OrderLine(
-            order_id=order.id,
-            sku_id=line.sku_id,
-            title=prices[line.sku_id].title,
-            image=prices[line.sku_id].image,
-            quantity=line.quantity,
-            price_minor=prices[line.sku_id].price_minor,
-        )
-        for line in lines
-    ]
+    own = [_line(order.id, line.quantity, prices[line.sku_id]) for line in lines]
     session.add_all(own)
     session.add(OrderEvent(order_id=order.id, kind="held", at=now))
     await record(session, _held(order, own, member.name))
     return _placed(order)
+
+
+def _line(order_id: UUID, quantity: int, price: _Price) -> OrderLine:
+    return OrderLine(
+        order_id=order_id,
+        sku_id=price.sku_id,
+        title=price.title,
+        image=price.image,
+        quantity=quantity,
+        price_minor=price.price_minor,
+    )
 
 
 def _placed(order: Order) -> Placed:
@@ -114,6 +138,19 @@ def _held(order: Order, lines: Sequence[OrderLine], name: str) -> OrdersHeld:
         guide_id=order.guide_id,
     )
     return OrdersHeld(brand_id=order.brand_id, room_id=order.room_id, orders=[held])
+
+
+async def _must_have_paid(session: AsyncSession, member_id: UUID) -> None:
+    """Orders of one member are placed one after the other, so that the count holds."""
+    waiting = await session.execute(
+        text(
+            "SELECT count(*) FROM orders "
+            "WHERE member_id = :member_id AND sale_id IS NULL AND status = 'awaiting_payment'"
+        ),
+        {"member_id": member_id},
+    )
+    if waiting.scalar_one() >= MOST_WAITING:
+        raise TooManyUnpaid(most=MOST_WAITING)
 
 
 async def _carriers(
@@ -142,7 +179,9 @@ async def _hold(
         if await stock.hold(session, pool, pool_id, lines, hold_id):
             return hold_id
     left = await stock.free(session, [line.sku_id for line in lines], pools)
-    raise OutOfStock(left={str(sku): free for sku, free in left.items()})
+    short = {str(line.sku_id): left[line.sku_id] for line in lines if left[line.sku_id] < line.quantity}
+    short = short or {str(sku): free for sku, free in left.items()}  # enough of each, but in no one pool
+    raise OutOfStock(left=sum(short.values()), lines=short)
 
 
 async def _earlier(session: AsyncSession, member_id: UUID, key: str, asked: bytes) -> Placed | None:
@@ -159,6 +198,11 @@ class _Price(msgspec.Struct):
     title: str
     image: str | None
     price_minor: int
+
+
+def _must_be_as_seen(prices: Mapping[UUID, _Price], seen: Mapping[UUID, int]) -> None:
+    if other := {str(sku): prices[sku].price_minor for sku in seen if prices[sku].price_minor != seen[sku]}:
+        raise PriceChanged(prices=other)
 
 
 async def _shelf_prices(

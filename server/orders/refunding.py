@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlmodel import select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.kit.facts import record
+from server.kit.idempotency import KeyReused
 from server.kit.principal import Principal, Role
 from server.kit.problems import Forbidden
 from server.orders import reading
@@ -31,12 +32,12 @@ async def refund(
     """Book money going back; the worker asks the provider. What is due back anyway goes first. The same key books
     once. When all of it went back the order closes, and goods that never left are free again.
 
-    Raises `RefundTooLarge` (409), `Forbidden`, `NotFound`.
+    Raises `RefundTooLarge` (409), `KeyReused` (422), `Forbidden`, `NotFound`.
     """
     if staff.role not in {Role.OWNER, Role.OPERATOR, Role.FINANCE, Role.MANAGER}:
         raise Forbidden
     order = await reading.seen(session, staff, order_id, lock=True)
-    if earlier := await _earlier(session, order_id, key):
+    if earlier := await _earlier(session, order_id, key, amount_minor):
         return earlier
     refundable = order.paid_minor - order.refunded_minor
     if amount_minor > refundable:
@@ -78,6 +79,10 @@ async def refund(
     return booked[0].id
 
 
-async def _earlier(session: AsyncSession, order_id: UUID, key: str) -> UUID | None:
-    booked = select(Refund.id).join(Payment).where(Payment.payable_id == order_id, Refund.key == key)
-    return (await session.exec(booked.limit(1))).first()
+async def _earlier(session: AsyncSession, order_id: UUID, key: str, amount_minor: int) -> UUID | None:
+    """The first part of what was booked under this key, over however many payments. Raises `KeyReused` (422)."""
+    asked = select(Refund).join(Payment).where(Payment.payable_id == order_id, Refund.key == key)
+    booked = (await session.exec(asked.order_by(col(Refund.id)))).all()
+    if booked and sum(part.amount_minor for part in booked) != amount_minor:
+        raise KeyReused
+    return booked[0].id if booked else None

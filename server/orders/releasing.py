@@ -13,7 +13,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.kit.facts import record
 from server.kit.principal import Principal
-from server.orders import reading
+from server.kit.problems import Forbidden
+from server.orders import reading, rules
 from server.orders.facts import OrdersReleased, ReleasedOrder
 from server.orders.rules import WrongStatus
 from server.stock import service as stock
@@ -30,8 +31,8 @@ _END = text(
     WITH ended AS (
         UPDATE orders SET status = :reason WHERE id = ANY(CAST(:ids AS uuid[])) RETURNING *),
     told AS (
-        INSERT INTO order_event (id, order_id, kind, at, note)
-        SELECT uuidv7(), id, :reason, :now, '' FROM ended)
+        INSERT INTO order_event (id, order_id, kind, at, note, actor_id)
+        SELECT uuidv7(), id, :reason, :now, '', CAST(:actor_id AS uuid) FROM ended)
     SELECT e.brand_id, e.id AS order_id, e.hold_id, e.member_id, e.key, e.room_id, e.sale_id,
            (SELECT sum(l.quantity)::int FROM order_line l WHERE l.order_id = e.id) AS quantity
     FROM ended e
@@ -48,18 +49,26 @@ async def expire_due(session: AsyncSession, now: datetime, limit: int = 500) -> 
 
 
 async def cancel(session: AsyncSession, viewer: Principal, order_id: UUID, now: datetime) -> None:
-    """By its buyer, or staff in scope, while it waits for payment. Raises `WrongStatus` (409)."""
+    """By its buyer, or staff in scope who may act, while it waits for payment. Raises `WrongStatus` (409),
+    `Forbidden`, `NotFound`."""
     order = await reading.seen(session, viewer, order_id, lock=True)
+    if viewer.kind == "staff" and viewer.role not in rules.CANCELS:
+        raise Forbidden
     if order.status != "awaiting_payment":
         raise WrongStatus(order_status=order.status)
-    await _release(session, [order.id], "cancelled", now)
+    await _release(session, [order.id], "cancelled", now, viewer.id if viewer.kind == "staff" else None)
 
 
 async def _release(
-    session: AsyncSession, order_ids: Sequence[UUID], reason: Literal["expired", "cancelled"], now: datetime
+    session: AsyncSession,
+    order_ids: Sequence[UUID],
+    reason: Literal["expired", "cancelled"],
+    now: datetime,
+    actor_id: UUID | None = None,
 ) -> None:
     """The orders' rows are locked, and they wait for payment."""
-    rows = (await session.execute(_END, {"ids": list(order_ids), "reason": reason, "now": now})).mappings()
+    values = {"ids": list(order_ids), "reason": reason, "now": now, "actor_id": actor_id}
+    rows = (await session.execute(_END, values)).mappings()
     by_brand: dict[UUID, list[ReleasedOrder]] = defaultdict(list)
     for row in rows:
         fields = dict(row)

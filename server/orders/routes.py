@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from litestar import get, post, put
+from litestar import Request, get, post, put
 from litestar.params import Parameter
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -14,12 +14,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from server.kit.clock import Clock
 from server.kit.idempotency import KeyHeader, request_hash, require_key
 from server.kit.ids import uuid7
+from server.kit.limits import LIMITED, Limiter, address_of
 from server.kit.money import PositiveMinor
 from server.kit.paging import Page
 from server.kit.principal import Principal
 from server.kit.problems import Forbidden, Invalid
 from server.kit.settings import Settings
-from server.orders import fulfilment, paying, placing, reading, refunding, releasing
+from server.members import limits
+from server.orders import fulfilment, paying, placing, reading, refunding, releasing, views
 from server.orders.placing import Placed
 from server.orders.views import OrderView
 from server.payments import service as payments
@@ -32,9 +34,12 @@ OwnPath = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^/(?:[!-.0-\[\]-
 Quantity = Annotated[int, msgspec.Meta(ge=1, le=99)]
 
 
-class Line(msgspec.Struct, forbid_unknown_fields=True):
+class Line(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """`price_minor` is what the buyer was shown; when it is another now, the order is refused."""
+
     sku_id: UUID
     quantity: Quantity
+    price_minor: PositiveMinor | None = None
 
 
 class PlaceOrder(msgspec.Struct, forbid_unknown_fields=True):
@@ -86,23 +91,28 @@ Status = Literal["awaiting_payment", "paid", "expired", "cancelled", "closed"]
 Fulfilment = Literal["none", "to_ship", "shipped", "to_pick_up", "picked_up"]
 
 
-@post("/api/rooms/{room_id:uuid}/orders", status_code=HTTP_201_CREATED, tags=["orders"])
+@post("/api/rooms/{room_id:uuid}/orders", status_code=HTTP_201_CREATED, dependencies=LIMITED, tags=["orders"])
 async def place(
+    request: Request[Any, Any, Any],
     room_id: UUID,
     data: PlaceOrder,
     member: Principal,
     session: AsyncSession,
+    settings: Settings,
+    limiter: Limiter,
     clock: Clock,
     idempotency_key: KeyHeader = None,
 ) -> Placed:
-    """Order ordinary products of the room's shelf."""
+    """Order ordinary products of the room's shelf. 409 `out-of-stock`, `price-changed`, `too-many-unpaid-orders`."""
     key = require_key(idempotency_key)
+    await limiter.take("orders", address_of(request), limits.orders_per_minute(settings), 60)
     skus = [line.sku_id for line in data.lines]
     if len(set(skus)) < len(skus):
         raise Invalid(errors=[{"field": "lines", "message": "each sku_id once"}])
     lines = [Taking(line.sku_id, line.quantity) for line in data.lines]
+    seen = {line.sku_id: line.price_minor for line in data.lines if line.price_minor is not None}
     asked = request_hash("order", room_id, data)
-    return await placing.place(session, member, room_id, lines, key, asked, clock())
+    return await placing.place(session, member, room_id, lines, key, asked, clock(), seen)
 
 
 @get("/api/orders", tags=["orders"])
@@ -202,7 +212,7 @@ async def pick_up_by_code(
     if not (staff.is_headquarters or staff.store_id == store_id):
         raise Forbidden
     order_id = await fulfilment.pick_up_by_code(session, staff, store_id, data.code, clock())
-    view = (await reading.of_ids(session, [order_id]))[0]
+    view = (await views.load(session, staff, [order_id]))[0]
     return PickedUp(view.order_id, view.number, list(view.lines))
 
 

@@ -7,6 +7,9 @@ from uuid import UUID
 from server.kit.principal import Principal, Role
 from server.kit.problems import Conflict
 
+CANCELS = frozenset({Role.OWNER, Role.OPERATOR, Role.MANAGER})
+"""Staff who call off a buyer's order; a manager those of the own store."""
+
 
 class WrongStatus(Conflict):
     """`order_status` is what the order is in."""

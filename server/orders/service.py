@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from server.orders.checks import verify
 from server.orders.placing import Placed, new_number
-from server.orders.reading import listing, of_ids, open_holds
+from server.orders.reading import listing, open_holds
 from server.orders.rules import shown_name
 from server.orders.views import OrderView
+from server.orders.views import load as views
 
-__all__ = ["OrderView", "Placed", "listing", "new_number", "of_ids", "open_holds", "shown_name", "verify"]
+__all__ = ["OrderView", "Placed", "listing", "new_number", "open_holds", "shown_name", "verify", "views"]

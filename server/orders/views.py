@@ -11,6 +11,11 @@ import msgspec
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from server.kit.principal import Principal, Role
+from server.members import service as members
+from server.members.rules import masked
+from server.orders import rules
+
 
 class LineView(msgspec.Struct):
     sku_id: UUID
@@ -65,11 +70,21 @@ class OrderView(msgspec.Struct, omit_defaults=False):
     pick_up_code: str | None
     member: BuyerView | None
 
-    def hide_contact(self) -> None:
-        """For a host, who needs to know what was sold and not where it goes."""
-        self.delivery = {"method": self.delivery["method"]} if self.delivery else None
+    def hide_from(self, staff: Principal) -> None:
+        """A host needs to know what was sold and not where it goes; a number on an address label is for whoever
+        brings it there."""
+        self.pick_up_code = None
         if self.member:
-            self.member.phone = None
+            self.member.phone = (
+                None if staff.role is Role.HOST else members.phone_for(staff, self.member.phone)
+            )
+        if self.delivery and staff.role is Role.HOST:
+            self.delivery = {"method": self.delivery["method"]}
+        elif self.delivery and "phone" in self.delivery and not self._goes_out_by(staff):
+            self.delivery["phone"] = masked(self.delivery["phone"])
+
+    def _goes_out_by(self, staff: Principal) -> bool:
+        return rules.may_fulfil(staff, staff.brand_id, {self.store.store_id} if self.store else set())
 
 
 _VIEWS = text(
@@ -99,13 +114,14 @@ _VIEWS = text(
 )
 
 
-async def load(session: AsyncSession, order_ids: Sequence[UUID], *, staff: bool) -> list[OrderView]:
-    """Newest first. The buyer's name and phone are for staff; the pick-up code is the buyer's alone."""
+async def load(session: AsyncSession, viewer: Principal, order_ids: Sequence[UUID]) -> list[OrderView]:
+    """Newest first. The buyer's name is for staff, the phone number whole for those who see members' numbers; the
+    pick-up code is the buyer's alone. Whether the viewer may see these orders is the caller's to know."""
     rows = (await session.execute(_VIEWS, {"ids": list(order_ids)})).mappings()
     views = [msgspec.convert(dict(row), OrderView, strict=False) for row in rows]
     for view in views:
-        if staff:
-            view.pick_up_code = None
+        if viewer.kind == "staff":
+            view.hide_from(viewer)
         else:
             view.member = None
     return views

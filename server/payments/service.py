@@ -180,7 +180,7 @@ async def refund(
     session: AsyncSession, payable: str, payable_id: UUID, amount_minor: int, key: str, reason: str = ""
 ) -> Sequence[Refund]:
     """Book money going back, newest payment first, over as many payments as it takes; the worker then asks the
-    providers. The same key books once. Raises `RefundTooLarge` (409)."""
+    providers. The parts are in the order of their ids. Raises `RefundTooLarge` (409)."""
     payments = (
         await session.exec(
             select(Payment)

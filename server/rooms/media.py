@@ -7,24 +7,33 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from litestar.connection import ASGIConnection
 
 from live.media.node import Scope
 from live.room import Phase
+from server.accounts import service as accounts
 from server.kit.clock import Clock
 from server.kit.database import Database
-from server.kit.principal import Principal
-from server.kit.problems import NotFound, NotSignedIn
+from server.kit.limits import Limiter, address_of
+from server.kit.principal import AnyConnection, Principal
+from server.kit.problems import Gone, NotFound, NotSignedIn
 from server.kit.settings import Settings
 from server.kit.tokens import BadToken, Signer
 from server.rooms import service
 
 BROADCAST_TTL = timedelta(hours=12)
 WATCH_TTL = timedelta(hours=24)
+OFFERS_PER_MINUTE = 600
+OFFERS_PER_MINUTE_DEMO = 6_000
+"""To watch, from one address, which could otherwise fill the media node with offers that nobody follows up."""
+
+
+class RoomEnded(Gone):
+    slug, title = "room-ended", "The show is over"
 
 
 class BroadcastToken(msgspec.Struct):
-    """For OBS and the like: the URL and a Bearer token that is good for this room for 12 hours."""
+    """For OBS and the like: the URL and a Bearer token that is good for this room for 12 hours, as long as whoever
+    asked for it may run the room."""
 
     whip_url: str
     token: str
@@ -53,46 +62,50 @@ def whep_token(settings: Settings, room_id: UUID, now: datetime, ttl: timedelta 
 class MediaDoor:
     """Asked by the media proxy before every request it passes on."""
 
-    def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
+    def __init__(self, database: Database, settings: Settings, clock: Clock, limiter: Limiter) -> None:
         self._database = database
         self._clock = clock
+        self._limiter = limiter
+        self._offers = OFFERS_PER_MINUTE_DEMO if settings.demo else OFFERS_PER_MINUTE
         self._signers = {scope: Signer(settings.secret, scope) for scope in ("whip", "whep")}
 
-    async def __call__(
-        self, connection: ASGIConnection[Any, Any, Any, Any], room_id: str, scope: Scope
-    ) -> None:
-        """Publishing needs a broadcast token of the room, or staff who may run it; watching a viewer token, or
-        somebody whom the room's audience takes in.
+    async def __call__(self, connection: AnyConnection, room_id: str, scope: Scope) -> str:
+        """Publishing needs a broadcast token of the room or a sign-in, of staff who may run it now; watching a viewer
+        token, or somebody whom the room's audience takes in. Returns the room's id in its one spelling.
 
-        Raises `NotFound`, `NotSignedIn`, `Forbidden`, `WrongState` (409, a new broadcast into an ended room).
+        Raises `NotFound`, `NotSignedIn`, `Forbidden`, `RoomEnded` (410, an offer), `TooMany` (429, offers to watch).
         """
+        offers = connection.scope.get("method") == "POST"
+        if offers and scope == "whep":
+            await self._limiter.take("whep", address_of(connection), self._offers, 60)
         room = _room_id(room_id)
+        claims = self._claims(connection, room, scope)
         who: Principal | None = connection.scope.get("user")
-        by_token = self._has_token(connection, room, scope)
         async with self._database.transaction() as session:
-            if scope == "whep":
-                if not by_token:
-                    await service.to_enter(session, who, room)
-                return
-            if not by_token and (who is None or who.kind != "staff"):
-                raise NotSignedIn
-            found = (
-                await service.load(session, room)
-                if by_token or who is None
-                else await service.to_run(session, who, room)
-            )
-        if found.state == Phase.ENDED and connection.scope.get("method") == "POST":
-            raise service.WrongState(state=found.state, reason="room-ended")
+            if scope == "whip":
+                if claims is not None:
+                    who = await accounts.enabled(session, UUID(claims["by"]))
+                if who is None or who.kind != "staff":
+                    raise NotSignedIn
+                found = await service.to_run(session, who, room)
+            elif claims is not None:
+                found = await service.load(session, room)
+            else:
+                found = await service.to_enter(session, who, room)
+        if offers and found.state == Phase.ENDED:
+            raise RoomEnded
+        return str(room)
 
-    def _has_token(self, connection: ASGIConnection[Any, Any, Any, Any], room_id: UUID, scope: Scope) -> bool:
+    def _claims(self, connection: AnyConnection, room_id: UUID, scope: Scope) -> dict[str, Any] | None:
+        """Of a token for this room that came along."""
         kind, _, token = connection.headers.get("Authorization", "").partition(" ")
         if kind.lower() != "bearer":
-            return False
+            return None
         try:
             claims = self._signers[scope].read(token.strip(), self._clock())
         except BadToken:
-            return False
-        return claims.get("room") == str(room_id)
+            return None
+        return claims if claims.get("room") == str(room_id) else None
 
 
 def _room_id(text: str) -> UUID:

@@ -70,7 +70,7 @@ def create_media_app(settings: Settings, on_state: OnState = _log_state) -> Lite
             await node.stop()
 
     return Litestar(
-        [_publish, _play, _trickle, _close, _rooms, _drain, _live],
+        [_publish, _play, _trickle, _close, _rooms, _clear, _drain, _live],
         lifespan=[engine],
         guards=[_from_inside],
         exception_handlers={MediaError: _media_problem, **EXCEPTION_HANDLERS},
@@ -166,6 +166,11 @@ async def _close(
 async def _rooms(state: State) -> MediaReport:
     node = _node(state)
     return MediaReport(node.figures(), dict(node.rooms()))
+
+
+@delete("/rooms/{room_id:str}", status_code=200)
+async def _clear(state: State, room_id: FromPath[str]) -> None:
+    await _node(state).clear(room_id)
 
 
 @post("/drain", status_code=202)

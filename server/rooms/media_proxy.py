@@ -3,7 +3,12 @@ media node. Browsers drop `Authorization` on redirects to another origin, so the
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+import secrets
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -18,13 +23,17 @@ from litestar.params import FromPath
 from live.media.health import Health
 from live.media.node import Scope
 from live.media.offer import LARGEST_OFFER
+from server.kit.clock import Clock, utc_now
 from server.kit.problems import Problem, Unavailable
 from server.kit.settings import IceServer, Settings
 from server.rooms.media_node import FRAGMENT, INTERNAL_HEADER, SDP, MediaReport, internal_key
 
-Authorize = Callable[[ASGIConnection[Any, Any, Any, Any], str, Scope], Awaitable[None]]
-"""(connection, room_id, scope): returns when the caller may publish ("whip") or watch ("whep"), else raises a
-Problem."""
+Authorize = Callable[[ASGIConnection[Any, Any, Any, Any], str, Scope], Awaitable[str]]
+"""(connection, room as it stands in the path, scope) → the room's id as the node is to know it, when the caller may
+publish ("whip") or watch ("whep"); else raises a Problem."""
+
+TURN_TTL = timedelta(hours=12)
+"""A relay asks only when a viewer comes or comes back."""
 
 _PASSED_ON = ("Content-Type", "ETag", "Retry-After")
 _CORS = {
@@ -48,8 +57,8 @@ class WrongMediaType(Problem):
 class MediaGateway:
     """The web role's line to the media node. `aclose` it when the app ends."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.ice_servers = settings.ice_servers
+    def __init__(self, settings: Settings, clock: Clock = utc_now) -> None:
+        self._settings, self._clock = settings, clock
         self._client = httpx.AsyncClient(
             base_url=f"http://{settings.media_http}",
             headers={INTERNAL_HEADER: internal_key(settings.secret)},
@@ -65,7 +74,7 @@ class MediaGateway:
         *,
         params: dict[str, str] | None = None,
         content: bytes | None = None,
-        headers: dict[str, str] | None = None,
+        headers: dict[bytes, bytes] | None = None,
     ) -> httpx.Response:
         """Raises MediaUnavailable (503)."""
         try:
@@ -84,8 +93,26 @@ class MediaGateway:
         """None when nobody publishes or watches there. Raises MediaUnavailable."""
         return (await self.report()).rooms.get(room_id)
 
+    async def clear(self, room_id: str) -> None:
+        """Sends the room's host and viewers away. Raises MediaUnavailable."""
+        await self.call("DELETE", f"/rooms/{quote(room_id, safe='')}")
+
+    def ice_servers(self) -> tuple[IceServer, ...]:
+        """For one session: the TURN server's credential is its own, and ends after TURN_TTL."""
+        settings = self._settings
+        if not settings.turn_urls:
+            return settings.ice_servers
+        return (*settings.ice_servers, turn_server(settings, self._clock()))
+
     async def aclose(self) -> None:
         await self._client.aclose()
+
+
+def turn_server(settings: Settings, now: datetime) -> IceServer:
+    """Signed as coturn's `use-auth-secret` wants it (draft-uberti-behave-turn-rest)."""
+    user = f"{int((now + TURN_TTL).timestamp())}:{secrets.token_hex(4)}"
+    signature = hmac.digest(settings.turn_secret.encode(), user.encode(), hashlib.sha1)
+    return IceServer(list(settings.turn_urls), user, base64.b64encode(signature).decode())
 
 
 def media_routes(authorize: Authorize, gateway: MediaGateway) -> list[HTTPRouteHandler]:
@@ -101,20 +128,20 @@ def _scope_routes(scope: Scope, authorize: Authorize, gateway: MediaGateway) -> 
 
     @post(endpoint, name=f"{scope}:create", request_max_body_size=LARGEST_OFFER, tags=["media"])
     async def create(request: Request[Any, Any, Any], room_id: FromPath[str]) -> Response[bytes]:
-        await authorize(request, room_id, scope)
+        room = await authorize(request, room_id, scope)
         _expect(request, SDP)
         answer = await gateway.call(
             "POST",
-            f"/{scope}/{quote(room_id, safe='')}",
+            f"/{scope}/{quote(room, safe='')}",
             content=await request.body(),
             headers=_conditions(request, "If-None-Match"),
         )
         response = _passed_on(answer)
         if answer.status_code == 201:
             resource_id = answer.headers["Location"].rpartition("/")[2]
-            response.headers["Location"] = f"/{scope}/{quote(room_id, safe='')}/{resource_id}"
+            response.headers["Location"] = f"/{scope}/{quote(room, safe='')}/{resource_id}"
             response.headers["Accept-Patch"] = FRAGMENT
-            if links := ice_links(gateway.ice_servers):
+            if links := ice_links(gateway.ice_servers()):
                 response.headers["Link"] = links
         return response
 
@@ -122,12 +149,12 @@ def _scope_routes(scope: Scope, authorize: Authorize, gateway: MediaGateway) -> 
     async def trickle(
         request: Request[Any, Any, Any], room_id: FromPath[str], resource_id: FromPath[str]
     ) -> Response[bytes]:
-        await authorize(request, room_id, scope)
+        room = await authorize(request, room_id, scope)
         _expect(request, FRAGMENT)
         answer = await gateway.call(
             "PATCH",
             f"/resource/{quote(resource_id, safe='')}",
-            params={"room": room_id, "protocol": scope},
+            params={"room": room, "protocol": scope},
             content=await request.body(),
             headers=_conditions(request, "If-Match"),
         )
@@ -137,9 +164,9 @@ def _scope_routes(scope: Scope, authorize: Authorize, gateway: MediaGateway) -> 
     async def end(
         request: Request[Any, Any, Any], room_id: FromPath[str], resource_id: FromPath[str]
     ) -> Response[bytes]:
-        await authorize(request, room_id, scope)
+        room = await authorize(request, room_id, scope)
         path = f"/resource/{quote(resource_id, safe='')}"
-        return _passed_on(await gateway.call("DELETE", path, params={"room": room_id, "protocol": scope}))
+        return _passed_on(await gateway.call("DELETE", path, params={"room": room, "protocol": scope}))
 
     @route(endpoint, http_method=[HttpMethod.OPTIONS], name=f"{scope}:options", include_in_schema=False)
     async def options(room_id: FromPath[str]) -> Response[str]:
@@ -155,9 +182,10 @@ def _scope_routes(scope: Scope, authorize: Authorize, gateway: MediaGateway) -> 
     return [options, session_options, create, trickle, end]
 
 
-def _conditions(request: Request[Any, Any, Any], name: str) -> dict[str, str]:
+def _conditions(request: Request[Any, Any, Any], name: str) -> dict[bytes, bytes]:
+    """As it came: a header may hold bytes beyond ASCII, which are no entity tag but no error of ours."""
     value = request.headers.get(name)
-    return {name: value} if value else {}
+    return {name.encode(): value.encode("latin-1")} if value else {}
 
 
 def _expect(request: Request[Any, Any, Any], media_type: str) -> None:

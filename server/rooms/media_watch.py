@@ -1,9 +1,10 @@
-"""Tells a room whether its picture plays, and its control page how the upload does. One worker at a time."""
+"""Tells a room whether its picture plays, its control page how the upload does, and the media node which rooms have
+ended. One worker at a time."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -117,6 +118,7 @@ async def _look_on(
         await leader.commit()
         try:
             rooms: Mapping[str, Health] | None = (await gateway.report()).rooms
+            await _clear_ended(leader, gateway, rooms or ())
         except MediaUnavailable:
             rooms = None
         waiting = [*_newest(waiting), *watch.look(rooms)]
@@ -125,6 +127,18 @@ async def _look_on(
                 await broker.append(waiting)
             waiting = ()
         await _wait(stop, LOOK_S)
+
+
+async def _clear_ended(leader: AsyncConnection, gateway: MediaGateway, rooms: Collection[str]) -> None:
+    """A look and not a reaction to the end: it also finds who came in that moment, or while the node was away."""
+    if not rooms:
+        return
+    ended = await leader.execute(
+        text("SELECT id::text FROM room WHERE state = 'ended' AND id = ANY(CAST(:rooms AS uuid[]))"),
+        {"rooms": list(rooms)},
+    )
+    for room_id in ended.scalars().all():
+        await gateway.clear(room_id)
 
 
 def _newest(events: Sequence[RoomEvent]) -> list[RoomEvent]:

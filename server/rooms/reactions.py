@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from live.events import RoomEvent, room_topic
+from server.catalog.facts import PricesChanged, ProductChanged, SkusAdded
 from server.flash_sales.facts import SaleClosed, SaleOpened
-from server.kit.facts import announces, in_transaction
-from server.rooms import service
+from server.kit.facts import after_commit, announces, in_transaction
+from server.rooms import service, shelf
 from server.rooms.facts import ProductPinned, RoomStateChanged, ShelfChanged
 
 
@@ -17,6 +18,15 @@ from server.rooms.facts import ProductPinned, RoomStateChanged, ShelfChanged
 async def mark_sale(session: AsyncSession, fact: SaleOpened | SaleClosed) -> None:
     kind = "sale_opened" if isinstance(fact, SaleOpened) else "sale_closed"
     service.mark(session, fact.room_id, kind, fact.title, fact.at)
+
+
+@after_commit(ProductChanged, PricesChanged, SkusAdded)
+async def show_products_anew(session: AsyncSession, fact: ProductChanged | PricesChanged | SkusAdded) -> None:
+    """After the commit: an import to a shelf has its room locked before the catalog."""
+    if isinstance(fact, PricesChanged):
+        await shelf.show_anew(session, {price.product_id for price in fact.prices})
+    else:
+        await shelf.show_anew(session, {fact.product_id})
 
 
 @announces(RoomStateChanged)

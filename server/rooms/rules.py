@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from uuid import UUID
 
 import msgspec
 
-from server.kit.principal import MODERATES, RUNS_ROOMS, STORE_STAFF, Principal, Role
+from server.kit.principal import MODERATES, STORE_STAFF, Principal
+from server.kit.problems import NotFound, NotSignedIn, Problem
+from server.members.audience import Audience as Audience
 
 SHELF_SIZE = 200
 """Products on one room's shelf."""
-
-
-class Audience(StrEnum):
-    PUBLIC = "public"
-    INVITED = "invited"
-    MEMBERS = "members"
-    STAFF = "staff"
-
-
-class Refusal(StrEnum):
-    """Why somebody may not enter; also the problem's slug."""
-
-    NOT_SIGNED_IN = "not-signed-in"
-    NOT_FOUND = "not-found"
-    INVITED_ONLY = "invited-only"
-    MEMBERS_ONLY = "members-only"
 
 
 class RoomScope(msgspec.Struct, frozen=True):
@@ -37,31 +22,14 @@ class RoomScope(msgspec.Struct, frozen=True):
     audience: Audience
 
 
-class Viewer(msgspec.Struct, frozen=True):
-    """Who stands at the door. `invited`: has come to this room through somebody's link, or was in it before."""
-
-    principal: Principal
-    has_phone: bool = False
-    invited: bool = False
-
-
-def may_enter(room: RoomScope, viewer: Viewer | None) -> Refusal | None:
-    """`None` lets in. Another brand's rooms are not there, and neither are staff rooms for a viewer."""
-    if viewer is None:
-        return None if room.audience is Audience.PUBLIC else Refusal.NOT_SIGNED_IN
-    if viewer.principal.brand_id != room.brand_id:
-        return Refusal.NOT_FOUND
-    if viewer.principal.kind == "staff":
-        return None if may_see(viewer.principal, room) else Refusal.NOT_FOUND
-    match room.audience:
-        case Audience.PUBLIC:
-            return None
-        case Audience.INVITED:
-            return None if viewer.invited else Refusal.INVITED_ONLY
-        case Audience.MEMBERS:
-            return None if viewer.has_phone else Refusal.MEMBERS_ONLY
-        case Audience.STAFF:
-            return Refusal.NOT_FOUND
+def may_enter(room: RoomScope, who: Principal | None) -> Problem | None:
+    """`None` lets in; of the brand's own viewers the audience has the last word (`audience.must_take`). Another brand's
+    rooms are not there."""
+    if who is None:
+        return None if room.audience is Audience.PUBLIC else NotSignedIn()
+    if who.brand_id != room.brand_id or (who.kind == "staff" and not may_see(who, room)):
+        return NotFound()
+    return None
 
 
 def may_see(staff: Principal, room: RoomScope) -> bool:
@@ -72,12 +40,7 @@ def may_see(staff: Principal, room: RoomScope) -> bool:
 
 
 def may_run(staff: Principal, room: RoomScope) -> bool:
-    """Owner, operator and host run their brand's rooms, a manager and a guide their own store's."""
-    if not may_see(staff, room):
-        return False
-    if staff.role in RUNS_ROOMS:
-        return room.store_id is None or staff.role is not Role.HOST
-    return room.store_id is not None and staff.role in STORE_STAFF
+    return staff.may_run_room(room.brand_id, room.store_id)
 
 
 def may_moderate(staff: Principal, room: RoomScope) -> bool:

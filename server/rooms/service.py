@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -16,7 +15,6 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from live import room as live_room
 from live.room import Command, PhaseChanged, PinChanged, RoomState
 from server.accounts.models import Account
-from server.attribution import service as attribution
 from server.brands.models import Brand
 from server.catalog.imports import Imported
 from server.flash_sales import service as flash_sales
@@ -24,15 +22,14 @@ from server.kit.facts import Fact, record
 from server.kit.ids import uuid7
 from server.kit.paging import PAGE, before
 from server.kit.principal import STORE_STAFF, Principal, Role
-from server.kit.problems import Conflict, Forbidden, NotFound, NotSignedIn
+from server.kit.problems import Conflict, Forbidden, NotFound
+from server.members.audience import must_take
 from server.rooms import shelf, shelf_import
 from server.rooms.facts import ProductPinned, RoomStateChanged
 from server.rooms.models import Room, RoomMark
 from server.rooms.rules import (
     Audience,
-    Refusal,
     RoomScope,
-    Viewer,
     may_enter,
     may_moderate,
     may_run,
@@ -48,22 +45,6 @@ class WrongState(Conflict):
     slug, title = "wrong-state", "The room's state does not allow this"
 
 
-class InvitedOnly(Forbidden):
-    slug, title = "invited-only", "This room is for invited viewers"
-
-
-class MembersOnly(Forbidden):
-    slug, title = "members-only", "This room is for members; sign in by phone first"
-
-
-_REFUSALS = {
-    Refusal.NOT_SIGNED_IN: NotSignedIn,
-    Refusal.NOT_FOUND: NotFound,
-    Refusal.INVITED_ONLY: InvitedOnly,
-    Refusal.MEMBERS_ONLY: MembersOnly,
-}
-
-
 def scope_of(room: Room) -> RoomScope:
     return RoomScope(room.brand_id, room.store_id, Audience(room.audience))
 
@@ -72,10 +53,11 @@ def scope_of(room: Room) -> RoomScope:
 
 
 async def load(session: AsyncSession, room_id: UUID, *, lock: bool = False) -> Room:
-    """Raises `NotFound`. Locked, no other transaction changes the room until this one ends."""
+    """Raises `NotFound`. Locked, no other transaction changes the room until this one ends; rows that only refer to it
+    (FOR KEY SHARE) are still written, by whoever has a sale that this one waits for."""
     query = select(Room).where(Room.id == room_id)
     if lock:
-        query = query.with_for_update().execution_options(populate_existing=True)
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     room = (await session.exec(query)).first()
     if room is None:
         raise NotFound
@@ -119,28 +101,11 @@ async def to_enter(session: AsyncSession, who: Principal | None, room_id: UUID) 
     room = await load(session, room_id)
     if who is not None and who.brand_id != room.brand_id and room.audience == Audience.PUBLIC:
         who = None
-    if refusal := may_enter(scope_of(room), await _at_the_door(session, room, who)):
-        raise _REFUSALS[refusal]
+    if refusal := may_enter(scope_of(room), who):
+        raise refusal
+    if who is not None and who.kind == "member" and room.audience != Audience.PUBLIC:
+        await must_take(session, room.id, who.id)
     return room
-
-
-async def _at_the_door(session: AsyncSession, room: Room, who: Principal | None) -> Viewer | None:
-    if who is None:
-        return None
-    if who.kind == "staff" or room.audience in (Audience.PUBLIC, Audience.STAFF):
-        return Viewer(who)
-    known = await session.execute(
-        text(
-            """
-            SELECT EXISTS (SELECT 1 FROM member WHERE id = :member_id AND phone IS NOT NULL),
-                   EXISTS (SELECT 1 FROM visit WHERE room_id = :room_id AND member_id = :member_id)
-            """
-        ),
-        {"member_id": who.id, "room_id": room.id},
-    )
-    has_phone, was_here = known.one()
-    invited = was_here or await attribution.was_invited(session, room.id, who.id)
-    return Viewer(who, has_phone=has_phone, invited=invited)
 
 
 # Making and changing one

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import text
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from live.room import Phase
 from server.catalog.service import image_url
 from server.kit.facts import record
 from server.kit.problems import Conflict, Invalid, NotFound
-from server.rooms.facts import ShelfChanged
-from server.rooms.models import Room
+from server.rooms.facts import ProductPinned, ShelfChanged
+from server.rooms.models import Room, ShelfItem
 from server.rooms.rules import SHELF_SIZE
 from server.stock import service as stock
 from server.stock.rules import Pool
@@ -196,6 +198,24 @@ async def _must_be_ours(session: AsyncSession, brand_id: UUID, product_ids: Sequ
     )
     if ours.scalar_one() < len(set(product_ids)):
         raise NotFound
+
+
+async def show_anew(session: AsyncSession, product_ids: Collection[UUID]) -> None:
+    """Rooms that show one of these products hear of their shelf as it is now, and of what is pinned. Their rows are
+    locked, so that changes of one shelf are told in the order in which they were made."""
+    showing = select(ShelfItem.room_id).where(col(ShelfItem.product_id).in_(product_ids))
+    rooms = await session.exec(
+        select(Room)
+        .where(col(Room.state) != Phase.ENDED, col(Room.id).in_(showing))
+        .order_by(col(Room.id))
+        .with_for_update(key_share=True)
+    )
+    for room in rooms.all():
+        shelf = await tell(session, room)
+        for shown in shelf:
+            if shown.product_id == room.pinned_id and shown.product_id in product_ids:
+                card = msgspec.to_builtins(shown)
+                await record(session, ProductPinned(brand_id=room.brand_id, room_id=room.id, card=card))
 
 
 async def tell(session: AsyncSession, room: Room) -> list[Card]:

@@ -27,7 +27,7 @@ async def import_to_shelf(session: AsyncSession, staff: Principal, room: Room, b
     landed = await imports.land(session, room.brand_id, body, _Door(staff, here))
     new = [product_id for product_id in landed.products if product_id not in here]
     await shelf.put_last(session, room, new)
-    if new or landed.report.created or landed.report.updated:  # cards show variants and prices too
+    if new:  # what else the cards show, such as prices, every room hears of that has them
         await shelf.tell(session, room)
     return landed.report
 

@@ -19,6 +19,9 @@ from live.events import Position, room_topic
 from live.presence import Presence
 from server.accounts.models import Account
 from server.brands.models import Brand
+from server.chat import moderation, settings
+from server.chat.facts import SaidLine
+from server.chat.settings import Setting
 from server.flash_sales import service as flash_sales
 from server.flash_sales.service import SaleCard
 from server.kit.database import Database
@@ -62,6 +65,8 @@ class RoomView(msgspec.Struct):
     shelf: list[Card]
     sales: list[SaleCard]
     gifts: list[GiftCard]
+    pinned_line: SaidLine | None
+    chat: Setting
     here: int = 0
     likes: int = 0
 
@@ -100,7 +105,7 @@ async def brand_name(session: AsyncSession, brand_id: UUID) -> str:
 
 
 async def assemble(session: AsyncSession, room: Room) -> RoomView:
-    """Five queries, whatever the room holds."""
+    """Seven queries, whatever the room holds."""
     cards = await shelf.cards(session, room)
     gifts = await tipping.gifts(session, room.brand_id)
     return RoomView(
@@ -109,6 +114,8 @@ async def assemble(session: AsyncSession, room: Room) -> RoomView:
         shelf=cards,
         sales=list(await flash_sales.cards(session, room.id)),
         gifts=[GiftCard(gift.id, gift.name, gift.icon, gift.price_minor) for gift in gifts],
+        pinned_line=await moderation.pinned_line(session, room.id),
+        chat=await settings.of_room(session, room.id),
         likes=room.likes,
     )
 

@@ -9,6 +9,7 @@ import asyncio
 from collections import OrderedDict, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,26 +17,29 @@ import msgspec
 import structlog
 from litestar import WebSocket, websocket
 from litestar.handlers import WebsocketRouteHandler
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from live.broker import Broker, BrokerUnavailable
 from live.desk import Entrance, Presentee, Refusal, Said
-from live.events import control_topic, member_topic, room_topic, store_topic
+from live.events import control_topic, member_topic, moderation_topic, room_topic, store_topic
 from live.hub import Hub
 from live.protocol import CloseCode, Hello
 from live.session import serve
+from server.accounts import service as accounts
 from server.attribution import service as attribution
-from server.chat import moderation
-from server.chat.rules import may_moderate, may_speak
+from server.chat import acts, bans, moderation
+from server.chat.rules import Banned, may_moderate, may_speak
 from server.chat.service import Chat
 from server.engagement.likes.rules import Allowance
 from server.kit.clock import Clock
 from server.kit.database import Database
+from server.kit.devices import device_key
 from server.kit.principal import Principal, Role
 from server.kit.problems import Forbidden, NotFound, NotSignedIn, Problem
 from server.kit.settings import Settings
 from server.rooms import service
 from server.rooms.models import Room
-from server.rooms.rules import may_run
+from server.rooms.rules import may_run, may_see, may_see_figures
 from server.rooms.snapshot import RoomViews
 from server.stores.models import Store
 
@@ -112,19 +116,35 @@ class House:
 
 
 def _refused(problem: Problem) -> Refusal:
-    gone = isinstance(problem, NotFound)
-    return Refusal(problem.body(), CloseCode.NO_SUCH_ROOM if gone else CloseCode.NOT_ALLOWED)
+    code = {NotFound: CloseCode.NO_SUCH_ROOM, Banned: CloseCode.BANNED}.get(type(problem), CloseCode.NOT_ALLOWED)
+    return Refusal(problem.body(), code)
 
 
 class RoomDesk:
     """One connection to a room. With `control`, that of whoever runs or moderates it."""
 
-    __slots__ = ("_allowance", "_asked", "_control", "_house", "_may_speak", "_store_id", "_who")
+    __slots__ = (
+        "_allowance",
+        "_asked",
+        "_control",
+        "_device",
+        "_house",
+        "_may_speak",
+        "_moderates",
+        "_store_id",
+        "_token",
+        "_topics",
+        "_who",
+    )
 
-    def __init__(self, house: House, who: Principal | None, room: str, *, control: bool) -> None:
+    def __init__(self, house: House, who: Principal | None, token: str, room: str, *, control: bool) -> None:
         self._house = house
         self._who = who
+        self._token = token
         self._asked = room
+        self._device: bytes | None = None
+        self._moderates = False
+        self._topics: list[str] = []
         self._control = control
         self._store_id: UUID | None = None
         self._allowance = Allowance()
@@ -142,25 +162,65 @@ class RoomDesk:
             raise NotSignedIn
         if hello.invite and who.kind == "member":
             await self._touch(who, hello.invite)
+        self._device = device_key(self._house.settings.secret, hello.device)
         async with self._house.database.transaction() as session:
             room = await service.to_enter(session, who, room_id)
             if who.brand_id != room.brand_id:
                 raise NotFound
-            muted_until = None
-            if who.kind == "member":
-                muted_until = await moderation.muted_until(session, room_id, who.id, self._house.clock())
+            muted_until = await self._meet(session, who, room_id) if who.kind == "member" else None
         if self._control and not _may_control(who, room):
             raise Forbidden
         self._store_id = room.store_id
         self._may_speak = may_speak(who, room.brand_id, room.store_id)
-        you = {"member_id": who.id, "name": who.name, "role": who.role.value, "muted_until": muted_until}
-        topics = [room_topic(room_id), member_topic(who.id)]
-        if self._control:
-            topics.append(control_topic(room_id))
+        you = {
+            "member_id": who.id,
+            "name": who.name,
+            "role": who.role.value,
+            "muted_until": muted_until,
+            "moderates": self._moderates,
+        }
+        self._topics = self._topics_for(who, room)
         present = None
         if who.kind == "member":
             present = Presentee(str(room_id), str(who.id), {"name": who.name})
-        return Entrance(topics, msgspec.to_builtins(you), present)
+        recheck = who.kind == "staff" or self._moderates
+        return Entrance(self._topics, msgspec.to_builtins(you), present, recheck)
+
+    def _topics_for(self, who: Principal, room: Room) -> list[str]:
+        topics = [room_topic(room.id), member_topic(who.id)]
+        if self._control and _may_count(who, room):
+            topics.append(control_topic(room.id))
+        if self._moderates or (self._control and may_moderate(who, room.brand_id, room.store_id)):
+            topics.append(moderation_topic(room.id))
+        return topics
+
+    async def _meet(self, session: AsyncSession, who: Principal, room_id: UUID) -> datetime | None:
+        """A viewer at the door; how long they are muted. Raises `Banned` (403)."""
+        now = self._house.clock()
+        await bans.must_be_welcome(session, who, room_id, self._device, now)
+        if self._device is not None:
+            await bans.came_with(session, who.id, self._device, now)
+        self._moderates = await acts.helps(session, who, room_id)
+        return await moderation.muted_until(session, room_id, who.id, now)
+
+    async def recheck(self) -> None:
+        """Whether the token is still good, and for what it opened; a viewer's, whether they still help."""
+        house, room_id, who = self._house, _id(self._asked), self._who
+        async with house.database.transaction() as session:
+            room = await service.load(session, room_id, lock=False)
+            if who is not None and who.kind == "staff":
+                who = await accounts.authenticate(session, self._token, house.clock())
+            elif who is not None:
+                self._moderates = await acts.helps(session, who, room_id)
+        if who is None:
+            raise _refused(NotSignedIn())
+        if who.kind == "staff" and not may_see(who, service.scope_of(room)):
+            raise _refused(NotFound())
+        if self._control and not _may_control(who, room):
+            raise _refused(Forbidden())
+        self._who, self._may_speak = who, may_speak(who, room.brand_id, room.store_id)
+        if self._topics_for(who, room) != self._topics:
+            raise Refusal(Forbidden().body(), CloseCode.RESYNC)  # come back, and hear what you may hear now
 
     async def _touch(self, who: Principal, code: str) -> None:
         """A link that came with the hello counts like one that was opened before; a wrong one keeps nobody out."""
@@ -180,16 +240,28 @@ class RoomDesk:
         who, room_id = self._who, _id(self._asked)
         if who is None or who.kind != "member":
             return
+        async with self._house.database.transaction() as session:
+            try:  # a ban may have been told before this connection heard the room
+                await bans.must_be_welcome(session, who, room_id, self._device, self._house.clock())
+            except Problem as problem:
+                raise _refused(problem) from problem
         self._house.hub.spawn(self._house.visits.enter(room_id, self._store_id, who))
         if first:
             self._house.joins.add(room_id, who.name)
 
-    async def say(self, text: str, ref: str) -> Said:
+    async def say(self, text: str, ref: str, reply_to: str | None) -> Said:
         assert self._who is not None
         try:
             if not self._may_speak:
                 raise Forbidden
-            said = await self._house.chat.say(self._who, _id(self._asked), ref, text)
+            said = await self._house.chat.say(
+                self._who,
+                _id(self._asked),
+                ref,
+                text,
+                reply_to=_id(reply_to) if reply_to is not None else None,
+                moderates=self._moderates,
+            )
         except Problem as problem:
             raise Refusal(problem.body()) from problem
         return Said(str(said.id), said.talk)
@@ -203,16 +275,22 @@ class RoomDesk:
 
 
 def _may_control(who: Principal, room: Room) -> bool:
+    return may_run(who, service.scope_of(room)) or may_moderate(who, room.brand_id, room.store_id)
+
+
+def _may_count(who: Principal, room: Room) -> bool:
+    """Orders and amounts are for whoever runs the room or sees its figures."""
     scope = service.scope_of(room)
-    return may_run(who, scope) or may_moderate(who, room.brand_id, room.store_id)
+    return may_run(who, scope) or may_see_figures(who, scope)
 
 
 class StoreDesk:
     """One connection of a store's page: its manager, its guides, or headquarters. It only listens."""
 
-    def __init__(self, house: House, who: Principal | None, store: str) -> None:
+    def __init__(self, house: House, who: Principal | None, token: str, store: str) -> None:
         self._house = house
         self._who = who
+        self._token = token
         self._asked = store
         self._store: Store | None = None
 
@@ -233,7 +311,16 @@ class StoreDesk:
         if store is None or not _may_follow(who, store):
             raise NotFound
         you = {"member_id": str(who.id), "name": who.name, "role": who.role.value, "muted_until": None}
-        return Entrance([store_topic(store_id)], you)
+        return Entrance([store_topic(store_id)], you, recheck=True)
+
+    async def recheck(self) -> None:
+        assert self._store is not None
+        async with self._house.database.transaction() as session:
+            who = await accounts.authenticate(session, self._token, self._house.clock())
+        if who is None:
+            raise _refused(NotSignedIn())
+        if not _may_follow(who, self._store):
+            raise _refused(NotFound())
 
     async def snapshot(self) -> Any:
         """Figures come by HTTP; after a gap the page asks for them anew."""
@@ -243,7 +330,7 @@ class StoreDesk:
     async def arrived(self, first: bool) -> None:
         return None
 
-    async def say(self, text: str, ref: str) -> Said:
+    async def say(self, text: str, ref: str, reply_to: str | None) -> Said:
         raise Refusal(Forbidden().body())
 
     async def like(self, count: int) -> None:
@@ -269,13 +356,15 @@ def _id(text: str) -> UUID:
 async def room_socket(
     socket: WebSocket[Any, Any, Any], room_id: str, house: House, view: str | None = None
 ) -> None:
-    desk = RoomDesk(house, socket.scope.get("user"), room_id, control=view == "control")
+    who, token = socket.scope.get("user"), socket.scope.get("auth") or ""
+    desk = RoomDesk(house, who, token, room_id, control=view == "control")
     await serve(socket, house.hub, desk)
 
 
 @websocket("/ws/stores/{store_id:str}")
 async def store_socket(socket: WebSocket[Any, Any, Any], store_id: str, house: House) -> None:
-    await serve(socket, house.hub, StoreDesk(house, socket.scope.get("user"), store_id))
+    who, token = socket.scope.get("user"), socket.scope.get("auth") or ""
+    await serve(socket, house.hub, StoreDesk(house, who, token, store_id))
 
 
 ROUTES: list[WebsocketRouteHandler] = [room_socket, store_socket]

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
 from server.kit.logs import get_logger
+from server.kit.settings import Explained
 from server.run.state import ProcessState
 from server.run.watchdog import Watchdog
 
@@ -21,7 +22,7 @@ GIVE_UP_AFTER = 3  # failures in a row, of a child that was never ready
 log = get_logger("showfloor.supervisor")
 
 
-class ChildFailed(Exception):
+class ChildFailed(Explained):
     """It ended again and again before it was ready even once."""
 
 
@@ -66,7 +67,8 @@ class Child:
         self._stopping = False
 
     async def keep(self) -> None:
-        """Until `stop`. Raises ChildFailed when it can't be started at all, and whatever `begin` raises."""
+        """Until `stop`. Raises ChildFailed when it can't be started at all, and whatever `begin` raises, but for what the
+        system lacks for a moment (OSError) once the child was ready."""
         failures = 0
         while not self._stopping:
             steady = await self._live()
@@ -98,7 +100,10 @@ class Child:
         """One life of the process, from start to exit; whether it was ready for long."""
         try:
             life = await self.begin()
-        except ConnectionError as error:  # the nursery died over it; the next start makes a new one
+        except OSError as error:
+            nursery_died = isinstance(error, ConnectionError)  # the next start makes a new one
+            if not nursery_died and not self.once_ready.is_set():
+                raise
             log.error("process not started", process=self.name, error=str(error))
             return False
         self._process = process = life.process

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Protocol, Self
 from urllib.parse import quote
 
+from server.kit.settings import Explained
 from server.run.folders import DataFolder, FolderUnusable
 from server.run.processes import end_all, spawn_options
 
@@ -26,7 +27,7 @@ POSTGRES_MAJOR = "18"
 SUPERUSER = DATABASE = "showfloor"
 
 
-class EmbeddedServerFailed(Exception):
+class EmbeddedServerFailed(Explained):
     """A server didn't come up; the text ends with the last lines of its log."""
 
 
@@ -183,7 +184,9 @@ class Valkey:
 
     def prepare(self) -> None:
         self.folder.prepare()
-        leftover = re.compile(f"(.*/)?valkey-server .*{re.escape(str(self._socket))}")
+        # Whole: another system's socket may end in the same path.
+        place = f"(unixsocket:|.* --unixsocket ){re.escape(str(self._socket))}( |$)"
+        leftover = re.compile(f"(.*/)?valkey-server {place}")
         end_all(leftover, self.stop_signal, self.kill_signal, patience=5)
 
     def command(self) -> list[str]:

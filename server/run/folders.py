@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
 
+from server.kit.settings import Explained
+
 SERVICE_USER = "showfloor"
 ROOTS_FOLDER = Path("/var/lib/showfloor")
 SOCKET_PATH_LIMIT = 100  # bytes; the kernel's own is 108 on Linux and 104 on macOS
@@ -33,7 +35,7 @@ class FolderInUse(Exception):
     """Another Showfloor runs on this folder."""
 
 
-class FolderUnusable(Exception):
+class FolderUnusable(Explained):
     """The text says why and what to do."""
 
 

@@ -34,12 +34,12 @@ class Ground:
     base_url: str
     local_url: str
     web: socket.socket
-    media: socket.socket | None
+    media: socket.socket
     certificate: LanCertificate | None
 
     @property
     def descriptors(self) -> list[int]:
-        return [listener.fileno() for listener in (self.web, self.media) if listener]
+        return [self.web.fileno(), self.media.fileno()]
 
 
 def stand(plan: Plan, given: Mapping[str, str], folder: DataFolder) -> Ground:
@@ -49,7 +49,7 @@ def stand(plan: Plan, given: Mapping[str, str], folder: DataFolder) -> Ground:
     certificate = certificate_for(folder.root / "lan", addresses) if addresses else None
     if certificate:
         environ.setdefault("SHOWFLOOR_MEDIA_PUBLIC", addresses[0])
-        environ["SSL_CERT_FILE"] = str(certificate.authority)  # for our own clients of our own pages
+        environ["SHOWFLOOR_INTERNAL_CA"] = str(certificate.authority)
     web = listen(plan.host, plan.port, option="--port")
     port = int(web.getsockname()[1])
     local_url = f"{'https' if certificate else 'http'}://{_in_url(loopback_of(plan.host))}:{port}"
@@ -64,7 +64,7 @@ def stand(plan: Plan, given: Mapping[str, str], folder: DataFolder) -> Ground:
         "SHOWFLOOR_INTERNAL_URL": local_url,
         "SHOWFLOOR_DEMO": "1" if plan.demo else "0",
     }
-    media = None if environ.get("SHOWFLOOR_MEDIA_URL") else _media(plan, environ, port)
+    media = _media(plan, environ, port)
     return Ground(environ, base_url.rstrip("/"), local_url, web, media, certificate)
 
 

@@ -172,6 +172,7 @@ def serve(line: socket.socket, become: Callable[[list[str]], int]) -> None:
             importlib.import_module(module)
     gc.collect()
     gc.freeze()  # what is shared stays shared: the collector doesn't write to it
+    nursery = os.getpid()
     signal.signal(signal.SIGCHLD, reap)
     while True:
         message, descriptors, _, _ = socket.recv_fds(line, LONGEST_MESSAGE, 1)
@@ -181,6 +182,7 @@ def serve(line: socket.socket, become: Callable[[list[str]], int]) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # an end is told after its start
         pid = os.fork()
         if pid == 0:
+            die_with_parent(signal.SIGTERM, nursery)
             _live(order, descriptors[0], line, become)
         os.close(descriptors[0])
         line.send(msgspec.json.encode(Started(pid)))
@@ -191,7 +193,6 @@ def _live(order: Order, ready_fd: int, line: socket.socket, become: Callable[[li
     """The child's whole life."""
     code = 1
     try:
-        die_with_parent(signal.SIGTERM)
         os.setsid()
         line.close()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 
+from server.kit.settings import Explained
 
-class PortTaken(Exception):
+
+class PortTaken(Explained):
     """The text names the port and says what to do."""
 
 
@@ -43,4 +45,4 @@ def free_udp_port(host: str, preferred: int) -> int:
 
 def loopback_of(host: str) -> str:
     """Where this machine reaches a server that is bound to `host`."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  compared, not bound

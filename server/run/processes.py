@@ -41,11 +41,11 @@ def spawn_options(death_signal: signal.Signals, account: Account | None = None) 
     return options
 
 
-def die_with_parent(death_signal: signal.Signals, parent: int | None = None) -> None:
-    """In a child, right after the fork. `parent` is who is expected to live still."""
+def die_with_parent(death_signal: signal.Signals, parent: int) -> None:
+    """In a child, right after the fork. `parent` is who forked it."""
     if _libc is not None:
         _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
-    if parent is not None and os.getppid() != parent:  # it died before the call
+    if os.getppid() != parent:  # it died before the call
         os._exit(1)
 
 

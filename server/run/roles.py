@@ -10,9 +10,11 @@ import socket
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from types import FrameType
 from typing import Any
 
+import httpx
 import uvicorn
 import uvloop
 
@@ -43,6 +45,7 @@ def serve_web(
         listen_fd=listen_fd,
         ready_fd=ready_fd,
         **UVICORN,
+        forwarded_allow_ips=list(settings.trusted_proxies),
         ssl_certfile=certificate,
         ssl_keyfile=key,
     )
@@ -57,28 +60,27 @@ def serve_media(settings: Settings, *, listen_fd: int | None = None, ready_fd: i
         listen_fd=listen_fd,
         ready_fd=ready_fd,
         ws="none",
+        proxy_headers=False,
     )
 
 
 def run_until_stopped(
-    work: Callable[[Settings, asyncio.Event], Coroutine[Any, Any, None]],
+    work: Callable[[Settings, asyncio.Event, Callable[[], None]], Coroutine[Any, Any, None]],
     settings: Settings,
     *,
     ready_fd: int | None = None,
     grace: float = GRACE,
 ) -> None:
-    """Runs `work(settings, stop)`. SIGTERM and SIGINT set `stop`; `grace` seconds later the work is cancelled.
-
-    Its failure is the process's.
+    """Runs `work(settings, stop, ready)`, which calls `ready` when it can do its work. SIGTERM and SIGINT set `stop`;
+    `grace` seconds later the work is cancelled. Its failure is the process's.
     """
 
     async def main() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        working = asyncio.create_task(work(settings, stop))
+        working = asyncio.create_task(work(settings, stop, partial(say_ready, ready_fd)))
         stopping = asyncio.create_task(stop.wait())
-        say_ready(ready_fd)
         await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
         if stop.is_set():
             _end_at_the_latest()
@@ -93,6 +95,20 @@ def run_until_stopped(
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())
+
+
+async def visit(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+    """The demo's visitors, who are ready when the web role has answered."""
+    from server.demo import act
+
+    async with httpx.AsyncClient(base_url=settings.internal_url, verify=settings.internal_tls()) as web:
+        while not stop.is_set():
+            with suppress(httpx.TransportError):
+                await web.get("/health/live")
+                ready()
+                break
+            await asyncio.sleep(0.05)  # it starts beside this process
+    await act(settings, stop)
 
 
 def say_ready(descriptor: int | None) -> None:

@@ -17,14 +17,14 @@ from urllib.parse import urlsplit
 import msgspec
 
 from server.kit.logs import get_logger
-from server.kit.settings import Settings, SettingsError
-from server.run.children import Child, ChildFailed
-from server.run.embedded import EmbeddedServer, EmbeddedServerFailed, Postgres, Valkey, last_lines
-from server.run.folders import DataFolder, FolderUnusable
+from server.kit.settings import Explained, Settings
+from server.run.children import Child
+from server.run.embedded import EmbeddedServer, Postgres, Valkey, last_lines
+from server.run.folders import DataFolder
 from server.run.ground import Ground, Plan, stand
 from server.run.nursery import Nursery
 from server.run.phone_door import PhoneDoor
-from server.run.ports import PortTaken, listen_near
+from server.run.ports import listen_near
 from server.run.processes import HAS_PARENT_DEATH_SIGNAL
 from server.run.starting import Starter, embedded, interpreters, role, start_with_words
 from server.run.state import FILE, Prepared, SupervisorState, hindrances
@@ -38,12 +38,8 @@ READY_WITHIN = 120.0
 log = get_logger("showfloor.supervisor")
 
 
-class StartFailed(Exception):
-    """The text is for the person at the terminal."""
-
-
-EXPLAINED = (StartFailed, ChildFailed, EmbeddedServerFailed, FolderUnusable, PortTaken, SettingsError)
-"""Errors whose text is enough."""
+class StartFailed(Explained):
+    pass
 
 
 class Supervisor:
@@ -136,8 +132,7 @@ class Supervisor:
             web += ["--tls", str(certificate.chain), str(certificate.key)]
         roles: dict[str, Sequence[str]] = {"web": web}
         roles |= {f"web-{number}": web for number in range(2, self._plan.web_processes + 1)}
-        if self._ground.media:
-            roles["media"] = ["media", "--listen-fd", str(self._ground.media.fileno())]
+        roles["media"] = ["media", "--listen-fd", str(self._ground.media.fileno())]
         roles["worker"] = ["worker"]
         if settings.demo:
             roles["demo"] = ["demo"]
@@ -161,7 +156,7 @@ class Supervisor:
         """From outside, as the acceptance of the whole: the pages answer that all is well."""
         try:
             async with asyncio.timeout(READY_WITHIN):
-                while await asyncio.to_thread(_health, self._ground) != http.client.OK:  # noqa: ASYNC110
+                while await asyncio.to_thread(_health, self._ground) != http.client.OK:  # noqa: ASYNC110  HTTP offers no event
                     await asyncio.sleep(0.05)
         except TimeoutError:
             missing = hindrances(self._folder.root) or "the web role's own checks"
@@ -179,7 +174,10 @@ class Supervisor:
 
     def _write_state(self) -> None:
         self._state.processes = {child.name: child.state for child in (*self._servers, *self._roles)}
-        self._state.write(self._folder.root)
+        try:
+            self._state.write(self._folder.root)
+        except OSError as error:  # a full disk: the next change is written again
+            log.error("state not written", error=str(error))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -193,7 +191,7 @@ class Supervisor:
         if error:
             self._failure = self._failure or error
             self._stop.set()
-            if not isinstance(error, EXPLAINED):
+            if not isinstance(error, Explained):
                 log.error("unexpected", exc_info=error)
 
     async def _bring_down(self) -> None:
@@ -213,7 +211,7 @@ class Supervisor:
 
 
 def run(plan: Plan, environ: Mapping[str, str]) -> int:
-    """Raises FolderInUse, and what EXPLAINED lists, before anything is started."""
+    """Raises FolderInUse and Explained before anything is started."""
 
     async def main() -> int:
         return await Supervisor(plan, environ).run()

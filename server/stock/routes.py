@@ -39,8 +39,8 @@ class StockNow(msgspec.Struct):
 async def add_stock(
     sku_id: UUID, data: AddStock, staff: Principal, session: AsyncSession, idempotency_key: KeyHeader = None
 ) -> StockNow:
-    """Add units to headquarters' pool. With an Idempotency-Key a retry adds nothing more. 409 `out-of-stock` when more
-    would be taken than is free."""
+    """Add units to headquarters' pool. With an Idempotency-Key a retry adds nothing more, and another number of units
+    is refused (422). 409 `out-of-stock` when more would be taken than is free."""
     known = await session.execute(
         text("SELECT 1 FROM sku WHERE id = :id AND brand_id = :brand_id"),
         {"id": sku_id, "brand_id": staff.brand_id},

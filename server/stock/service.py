@@ -15,13 +15,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.kit.checks import Broken, broken_rows
+from server.kit.idempotency import KeyReused
 from server.kit.ids import uuid7
 from server.kit.problems import Conflict, Problem
 from server.stock.rules import Pool
 
 
 class OutOfStock(Problem):
-    """`left` is what could still be had."""
+    """`left` is how many units could still be had; with several SKUs, of those in `lines` (SKU → units)."""
 
     status, slug, title = 409, "out-of-stock", "There are not enough units left"
 
@@ -69,6 +70,9 @@ _ADJUST = text(
 )
 
 
+_BOOKED = text("SELECT total FROM stock_entry WHERE balance_id = :balance_id AND act = :act AND key = :key")
+
+
 async def adjust(
     session: AsyncSession,
     brand_id: UUID,
@@ -79,11 +83,17 @@ async def adjust(
     key: UUID,
     act: str = "adjust",
 ) -> None:
-    """Add (or take away) free units of a pool. The same key books once. Raises `OutOfStock` (409) below zero."""
+    """Add (or take away) free units of a pool. The same key books once. Raises `OutOfStock` (409) below zero,
+    `KeyReused` (422) when the key booked another number of units."""
     balance_id = await balance_of(session, brand_id, sku_id, Pool(pool), pool_id)
+    entry = {"balance_id": balance_id, "act": act, "key": key}
     try:
         async with session.begin_nested():
-            await session.execute(_ADJUST, {"balance_id": balance_id, "act": act, "key": key, "delta": delta})
+            moved = await session.execute(_ADJUST, {**entry, "delta": delta})
+        if not moved.rowcount:  # type: ignore[attr-defined]
+            booked = await session.execute(_BOOKED, entry)
+            if booked.scalar_one() != delta:
+                raise KeyReused
     except IntegrityError as error:
         left = await session.execute(
             text("SELECT free FROM stock_balance WHERE id = :id"), {"id": balance_id}
@@ -131,7 +141,8 @@ async def move(
     quantity: int,
     key: UUID,
 ) -> None:
-    """Allot free units from one pool to another, all or nothing. Raises `OutOfStock` (409)."""
+    """Allot free units from one pool to another, all or nothing; the same key between the same pools books once.
+    Raises `OutOfStock` (409), `KeyReused` (422)."""
     if quantity == 0:
         return
     await adjust(session, brand_id, sku_id, source[0], source[1], -quantity, key, act="allot")
@@ -311,6 +322,9 @@ VERIFY = {
                    sum(quantity - returned) FILTER (WHERE state = 'sold') AS sold
             FROM stock_hold GROUP BY balance_id) h ON h.balance_id = b.id
         WHERE (b.held, b.sold) IS DISTINCT FROM (coalesce(h.held, 0), coalesce(h.sold, 0))""",
+    "stock_allotments_cancel_out": """
+        SELECT key::text, sum(total)::bigint AS total, count(*) AS entries
+        FROM stock_entry WHERE act = 'allot' GROUP BY key HAVING sum(total) <> 0""",
 }
 """Queries that list broken rows; an empty answer is the proof."""
 

@@ -16,6 +16,8 @@ from server.kit.idempotency import KeyReused
 from server.kit.ids import uuid7
 from server.kit.principal import Principal
 from server.kit.problems import NotFound
+from server.members import service as members
+from server.members.audience import must_take
 from server.tipping.facts import GivenGift, TipGiven
 from server.tipping.models import Gift, Tip
 from server.tipping.rules import journal_key, must_be_open
@@ -56,12 +58,13 @@ async def give(
 ) -> Given:
     """Take the gift's price from the giver's wallet. The same key with the same request gives the same answer.
 
-    Raises `NotFound` (404; also for another brand's room or gift), `RoomNotLive` and `InsufficientFunds` (409),
-    `KeyReused` (422).
+    Raises `NotFound` (404; also for another brand's room or gift), the refusals of the room's audience (403),
+    `RoomNotLive` and `InsufficientFunds` (409), `KeyReused` (422).
     """
-    giver_id = await wallets.present_owner(session, giver.id)
+    giver_id = await members.present_id(session, giver.id)
     if told := await _told_before(session, giver_id, key):
         return await _again(session, told, room_id, gift_id, quantity)
+    await must_take(session, room_id, giver_id)
     must_be_open(await _room_state(session, giver.brand_id, room_id))
     gift = await session.get(Gift, gift_id)
     if gift is None or gift.brand_id != giver.brand_id:
@@ -154,11 +157,13 @@ async def merge(session: AsyncSession, guest_id: UUID, member_id: UUID) -> None:
 
 VERIFY = {
     "tips_equal_ledger": """
-        SELECT t.id::text, t.amount_minor, coalesce(sum(e.amount_minor), 0)::bigint AS booked_minor
+        SELECT t.id::text, j.id::text AS journal_id, t.amount_minor, j.booked_minor
         FROM tip t
-        LEFT JOIN (wallet_entry e JOIN wallet w ON w.id = e.wallet_id AND w.kind = 'tips')
-            ON e.journal_id = t.journal_id
-        GROUP BY t.id HAVING coalesce(sum(e.amount_minor), 0) <> t.amount_minor""",
+        FULL JOIN (SELECT j.id, sum(e.amount_minor) FILTER (WHERE w.kind = 'tips')::bigint AS booked_minor
+                   FROM journal j LEFT JOIN wallet_entry e ON e.journal_id = j.id
+                   LEFT JOIN wallet w ON w.id = e.wallet_id
+                   WHERE j.kind = 'tip' GROUP BY j.id) j ON j.id = t.journal_id
+        WHERE t.id IS NULL OR t.amount_minor IS DISTINCT FROM j.booked_minor""",
 }
 """Queries that list broken rows; an empty answer is the proof."""
 

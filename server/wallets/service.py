@@ -12,9 +12,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.kit.checks import Broken, broken_rows
 from server.kit.facts import record
+from server.kit.idempotency import KeyReused
 from server.kit.ids import uuid7
 from server.kit.problems import Problem
 from server.kit.settings import Settings
+from server.members import service as members
 from server.payments import service as payments
 from server.payments.models import Payment
 from server.wallets.facts import WalletMerged, WalletToppedUp
@@ -145,8 +147,8 @@ async def start_top_up(
     key: str | None = None,
 ) -> Payment:
     """A payment that fills the wallet once it succeeds. Asked again with the same key before it is paid, it is the
-    same payment. Raises `ProviderUnknown` (422)."""
-    return await payments.create(
+    same payment. Raises `ProviderUnknown`, `KeyReused` (422)."""
+    payment = await payments.create(
         session,
         settings,
         brand_id=brand_id,
@@ -158,13 +160,16 @@ async def start_top_up(
         title="钱包充值 · Wallet top-up",
         return_url=return_url,
     )
+    if payment.amount_minor != amount_minor:
+        raise KeyReused
+    return payment
 
 
 async def settle_top_up(
     session: AsyncSession, brand_id: UUID, payment_id: UUID, member_id: UUID, amount_minor: int
 ) -> None:
     """The money is here. A guest who was merged meanwhile is paid out to the member."""
-    owner_id = await present_owner(session, member_id)
+    owner_id = await members.present_id(session, member_id)
     wallet = of_member(owner_id)
     booked = await book(
         session,
@@ -184,15 +189,6 @@ async def settle_top_up(
                 balance_minor=booked.balances[wallet],
             ),
         )
-
-
-async def present_owner(session: AsyncSession, member_id: UUID) -> UUID:
-    """The member whom a guest was merged into, or the same one. To be asked before the wallets are locked: the share
-    lock waits for a merge that is under way, and a later one waits for us."""
-    row = await session.execute(
-        text("SELECT coalesce(merged_into, id) FROM member WHERE id = :id FOR SHARE"), {"id": member_id}
-    )
-    return row.scalar_one()  # type: ignore[no-any-return]
 
 
 async def merge(session: AsyncSession, brand_id: UUID, guest_id: UUID, member_id: UUID) -> None:
@@ -245,12 +241,13 @@ VERIFY = {
         SELECT id::text, owner_id::text, balance_minor FROM wallet
         WHERE kind = 'member' AND balance_minor < 0""",
     "wallet_top_ups_equal_payments": """
-        SELECT p.id::text, p.amount_minor, coalesce(sum(e.amount_minor), 0)::bigint AS booked_minor
-        FROM payment p
-        LEFT JOIN journal j ON j.brand_id = p.brand_id AND j.key = 'top_up:' || p.id
-        LEFT JOIN wallet_entry e ON e.journal_id = j.id AND e.amount_minor > 0
-        WHERE p.payable = 'top_up' GROUP BY p.id
-        HAVING coalesce(sum(e.amount_minor), 0) <> CASE WHEN p.status = 'succeeded' THEN p.amount_minor ELSE 0 END""",
+        SELECT p.id::text, p.amount_minor, j.id::text AS journal_id, j.key, j.booked_minor
+        FROM (SELECT id, brand_id, amount_minor, 'top_up:' || id AS key
+              FROM payment WHERE payable = 'top_up' AND status = 'succeeded') p
+        FULL JOIN (SELECT j.id, j.brand_id, j.key, sum(e.amount_minor) FILTER (WHERE e.amount_minor > 0) AS booked_minor
+                   FROM journal j LEFT JOIN wallet_entry e ON e.journal_id = j.id
+                   WHERE j.kind = 'top_up' GROUP BY j.id) j ON j.brand_id = p.brand_id AND j.key = p.key
+        WHERE p.id IS NULL OR p.amount_minor IS DISTINCT FROM j.booked_minor""",
 }
 """Queries that list broken rows; an empty answer is the proof."""
 

@@ -1,15 +1,17 @@
 """Who is calling, for HTTP and WebSocket alike: `scope["user"]` becomes a `Principal` or `None`.
 
-Members send `Authorization: Bearer` (a signed token); staff a Bearer or the HttpOnly cookie. A cookie comes along with
-requests that other sites cause, so a request that rides on it and changes something must come from this origin (as Go's
-CrossOriginProtection does it: `Sec-Fetch-Site`, else `Origin`), and so must a WebSocket handshake.
+Members send `Authorization: Bearer` (a signed token); staff a Bearer or the HttpOnly cookie. Other sites can cause any
+request but one with a Bearer: with the visitor's cookie, or to sign them in as somebody else. So what changes something
+without a Bearer must come from this origin (as Go's CrossOriginProtection does it: `Sec-Fetch-Site`, else `Origin`), and
+so must a WebSocket handshake. Only a public room's picture may be asked for from anywhere, by nobody.
 """
 
 from __future__ import annotations
 
-from http.cookies import CookieError, SimpleCookie
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from litestar.connection import ASGIConnection
 from litestar.datastructures import Headers
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
@@ -26,6 +28,7 @@ from server.members import service as members
 COOKIE = "showfloor_staff"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 PUBLIC_FILES = ("/assets/", "/images/", "/health/")
+PICTURES = "/whep/"
 
 
 class Authentication(ASGIMiddleware):
@@ -40,14 +43,10 @@ class Authentication(ASGIMiddleware):
         if not scope["path"].startswith(PUBLIC_FILES):
             headers = Headers.from_scope(scope)
             token, by_cookie = _token(scope, headers)
-            is_socket = scope["type"] == ScopeType.WEBSOCKET
-            if is_socket and headers.get("origin") and not self._same_origin(headers):
+            if _needs_our_origin(scope, headers, token, by_cookie) and not self._same_origin(headers):
                 raise CrossOrigin
             if token:
-                scope["user"] = await self._principal(token)
-                unsafe = scope["type"] == ScopeType.HTTP and scope["method"] not in SAFE
-                if by_cookie and unsafe and not self._same_origin(headers):
-                    raise CrossOrigin
+                scope["user"], scope["auth"] = await self._principal(token), token
         await next_app(scope, receive, send)
 
     async def _principal(self, token: str) -> Principal | None:
@@ -63,7 +62,18 @@ class Authentication(ASGIMiddleware):
         origin = headers.get("origin")
         if origin is None:
             return site is None
-        return urlsplit(origin).netloc in {headers.get("host"), self._host}
+        try:
+            return urlsplit(origin).netloc in {headers.get("host"), self._host}
+        except ValueError:  # a bracket that isn't closed
+            return False
+
+
+def _needs_our_origin(scope: Scope, headers: Headers, token: str, by_cookie: bool) -> bool:
+    if scope["type"] == ScopeType.WEBSOCKET:
+        return bool(headers.get("origin"))
+    if scope["method"] in SAFE or (token and not by_cookie):
+        return False
+    return by_cookie or not scope["path"].startswith(PICTURES)
 
 
 def _token(scope: Scope, headers: Headers) -> tuple[str, bool]:
@@ -75,8 +85,5 @@ def _token(scope: Scope, headers: Headers) -> tuple[str, bool]:
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
         if query.get("token"):
             return query["token"][0], False
-    try:
-        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        cookie = None
-    return (cookie.value, True) if cookie else ("", False)
+    cookie = ASGIConnection[Any, Any, Any, Any](scope).cookies.get(COOKIE, "")
+    return cookie, bool(cookie)

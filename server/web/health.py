@@ -1,4 +1,4 @@
-"""`/health/live`: the process answers. `/health/ready`: it can do its work, and what its parts say."""
+"""`/health/live`: the process answers. `/health/ready`: it can do its work, and, to the inside, what its parts say."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import asyncio
 from typing import Any
 
 import msgspec
-from litestar import Response, get
+from litestar import Request, Response, get
 from sqlalchemy import text
 
 from server.kit.database import Database
 from server.kit.redis import Redis
 from server.kit.settings import Settings
+from server.web.inside import from_inside
 
 PATIENCE_S = 2.0
 
@@ -22,15 +23,18 @@ async def live() -> dict[str, bool]:
 
 
 @get("/health/ready", tags=["health"])
-async def ready(database: Database, redis: Redis, settings: Settings) -> Response[dict[str, Any]]:
+async def ready(
+    request: Request[Any, Any, Any], database: Database, redis: Redis, settings: Settings
+) -> Response[dict[str, Any]]:
     """200 when PostgreSQL answers; 503 when not. Redis may be away for a while: then `degraded` says so."""
     postgres, gate = await asyncio.gather(_ask_postgres(database), _ask_redis(redis))
-    body: dict[str, Any] = {
-        "ok": postgres,
-        "degraded": not gate,
-        "parts": {"postgresql": postgres, "redis": gate},
-        "supervisor": _supervisor(settings),
-    }
+    body: dict[str, Any] = {"ok": postgres}
+    if from_inside(request, settings):
+        body |= {
+            "degraded": not gate,
+            "parts": {"postgresql": postgres, "redis": gate},
+            "supervisor": _supervisor(settings),
+        }
     return Response(body, status_code=200 if postgres else 503, headers={"Cache-Control": "no-store"})
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from litestar.datastructures import MutableScopeHeaders
-from litestar.middleware import ASGIMiddleware
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import Message, Scope
 
 from server.kit.settings import Settings
 
@@ -22,7 +21,9 @@ POLICY = "; ".join(
 )
 
 
-class SecurityHeaders(ASGIMiddleware):
+class SecurityHeaders:
+    """A `before_send` hook: a middleware would not see what the router itself refuses (404, 405)."""
+
     def __init__(self, settings: Settings) -> None:
         secure = settings.base_url.startswith("https://")
         # 'self' covers a same-origin WebSocket in all but older Safari.
@@ -36,14 +37,11 @@ class SecurityHeaders(ASGIMiddleware):
             **({"Strict-Transport-Security": "max-age=31536000"} if secure else {}),
         }
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableScopeHeaders.from_message(message)
-                for name, value in self._headers.items():
-                    headers.setdefault(name, value)
-                if scope["path"].startswith("/api/"):
-                    headers.setdefault("Cache-Control", "no-store")
-            await send(message)
-
-        await next_app(scope, receive, send_with_headers)
+    async def __call__(self, message: Message, scope: Scope) -> None:
+        if message["type"] != "http.response.start":
+            return
+        headers = MutableScopeHeaders.from_message(message)
+        for name, value in self._headers.items():
+            headers.setdefault(name, value)
+        if scope["path"].startswith("/api/"):
+            headers.setdefault("Cache-Control", "no-store")

@@ -1,11 +1,11 @@
-"""A listener that remembers what it heard and can be waited for."""
+"""A listener that remembers what it heard and can be waited for, and somebody who appends until it is taken."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
-from live.broker import NumberedFact
+from live.broker import Broker, BrokerUnavailable, NumberedFact
 from live.events import Position, RoomEvent
 
 
@@ -50,3 +50,12 @@ def fact(topic: str, number: int | str, kind: str = "room.pinned") -> RoomEvent:
 
 def facts(topic: str, numbers: Sequence[int]) -> list[RoomEvent]:
     return [fact(topic, number) for number in numbers]
+
+
+async def append_again(broker: Broker, events: list[RoomEvent]) -> list[Position]:
+    """What the outbox relay does."""
+    while True:
+        try:
+            return await broker.append(events)
+        except BrokerUnavailable:
+            await asyncio.sleep(0.02)

@@ -1,10 +1,29 @@
-"""What befalls a Valkey of the test's own (fixture `valkey_server`)."""
+"""Where the servers are (fixture `site`), and what befalls a Valkey of the test's own (fixture `valkey_server`)."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from redis.asyncio import Redis
+
+from tests.live.cluster import ValkeyCluster
+
+
+class Site(NamedTuple):
+    url: str
+    owner: Callable[[str], Redis]
+    """A client of the very server that has a key."""
+
+
+def alone(url: str) -> Site:
+    return Site(url, lambda key: Redis.from_url(url))
+
+
+def clustered(cluster: ValkeyCluster) -> Site:
+    return Site(cluster.url, lambda key: Redis(port=cluster.owner(key).port))
 
 
 def written_through(server: Any) -> Any:

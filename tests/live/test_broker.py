@@ -14,28 +14,21 @@ from structlog.testing import capture_logs
 
 from live.broker import BrokerUnavailable
 from live.broker.redis import RedisBroker
-from live.events import Position, RoomEvent
-from tests.live.listening import Heard, fact, facts
-from tests.live.servers import lose_everything, written_through
+from live.events import Position
+from tests.live.listening import Heard, append_again, fact, facts
+from tests.live.servers import Site, lose_everything, written_through
 
 TOPIC = "room:1"
-
-
-@pytest.fixture(params=["standalone"])
-def url(request: pytest.FixtureRequest) -> str:
-    """Where the broker's servers are, empty."""
-    fixture = {"standalone": "redis_url"}[request.param]
-    found: str = request.getfixturevalue(fixture)
-    return found
+STREAM = f"{{{TOPIC}}}:s"
 
 
 @pytest.fixture
-async def brokers(url: str) -> AsyncIterator[Callable[..., RedisBroker]]:
+async def brokers(site: Site) -> AsyncIterator[Callable[..., RedisBroker]]:
     """Each call is another process's broker."""
     opened: list[RedisBroker] = []
 
     def make(**settings: Any) -> RedisBroker:
-        opened.append(RedisBroker(url, **settings))
+        opened.append(RedisBroker(site.url, **settings))
         return opened[-1]
 
     yield make
@@ -135,12 +128,12 @@ async def test_facts_older_than_the_time_kept_are_a_gap(brokers: Callable[..., R
 
 
 async def test_nobody_missed_anything_in_a_room_that_stayed_quiet(
-    brokers: Callable[..., RedisBroker], url: str
+    brokers: Callable[..., RedisBroker], site: Site
 ) -> None:
     broker = brokers()
     (last,) = await broker.append([fact(TOPIC, 1)])
-    async with redis.asyncio.from_url(url) as client:
-        await client.delete(f"{{{TOPIC}}}:s")  # as the stream's expiry does
+    async with site.owner(STREAM) as client:
+        await client.delete(STREAM)  # as the stream's expiry does
     missed = await broker.since(TOPIC, last)
     assert not missed.gap
     assert missed.events == []
@@ -245,12 +238,12 @@ async def test_a_listener_that_fails_stops_nobody_else(brokers: Callable[..., Re
 
 
 async def test_facts_published_while_the_connection_is_cut_are_filled_in(
-    brokers: Callable[..., RedisBroker], url: str
+    brokers: Callable[..., RedisBroker], site: Site
 ) -> None:
     reader, writer, heard = brokers(), brokers(), Heard()
     await reader.subscribe(TOPIC, heard)
     await writer.append([fact(TOPIC, 0)])
-    async with redis.asyncio.from_url(url) as client:
+    async with site.owner(STREAM) as client:
         for n in range(1, 6):
             await client.client_kill_filter(_type="pubsub")
             await writer.append(facts(TOPIC, range(n * 10, n * 10 + 10)))
@@ -260,17 +253,16 @@ async def test_facts_published_while_the_connection_is_cut_are_filled_in(
 
 
 async def test_a_hole_in_what_came_live_is_filled_from_the_stream(
-    brokers: Callable[..., RedisBroker], url: str
+    brokers: Callable[..., RedisBroker], site: Site
 ) -> None:
     broker, heard = brokers(), Heard()
     start = await broker.subscribe(TOPIC, heard)
-    stream = f"{{{TOPIC}}}:s"
-    async with redis.asyncio.from_url(url) as client:
+    async with site.owner(STREAM) as client:
         await broker.append([fact(TOPIC, 1)])
         await heard.until(lambda: len(heard.all) == 1)
-        await client.spublish(stream, f"f{start.epoch}-1\n{{}}")  # heard before: dropped
+        await client.spublish(STREAM, f"f{start.epoch}-1\n{{}}")  # heard before: dropped
         body = b'{"kind":"k","data":{},"id":"unheard"}'
-        await client.xadd(stream, {"b": body, "t": "9999999999999"}, id=f"{start.epoch}-2")
+        await client.xadd(STREAM, {"b": body, "t": "9999999999999"}, id=f"{start.epoch}-2")
         await client.hset(f"{{{TOPIC}}}:meta", "offset", "2")
         await broker.append([fact(TOPIC, 3)])
     await heard.until(lambda: len(heard.all) == 3)
@@ -286,15 +278,6 @@ async def mortal(valkey_server: Callable[[], Any]) -> AsyncIterator[tuple[Any, R
     broker = RedisBroker(server.url)
     yield server, broker
     await broker.aclose()
-
-
-async def append_again(broker: RedisBroker, events: list[RoomEvent]) -> list[Position]:
-    """What the outbox relay does."""
-    while True:
-        try:
-            return await broker.append(events)
-        except BrokerUnavailable:
-            await asyncio.sleep(0.02)
 
 
 async def test_a_dead_server_is_unavailable_and_back_without_any_help(
@@ -370,6 +353,22 @@ async def test_facts_acknowledged_and_then_lost_come_again_before_newer_ones(
     assert again == [kept[250].position, kept[7].position]
 
 
+async def test_facts_that_were_lost_come_again_although_another_process_appended_first(
+    mortal: tuple[Any, RedisBroker],
+) -> None:
+    server, broker = mortal
+    await broker.append(facts(TOPIC, [1, 2, 3]))
+    lose_everything(server)
+    await asyncio.to_thread(server.start)
+    other = RedisBroker(server.url)
+    before = await other.tail(TOPIC)
+    await append_again(other, [fact(TOPIC, "other")])
+    await append_again(broker, [fact(TOPIC, 4)])
+    kept = (await other.since(TOPIC, before)).events
+    assert [fact.id for fact in kept] == ["fact-other", "fact-1", "fact-2", "fact-3", "fact-4"]
+    await other.aclose()
+
+
 async def test_a_position_at_the_end_of_the_old_epoch_is_still_good_when_nothing_was_lost(
     mortal: tuple[Any, RedisBroker],
 ) -> None:
@@ -378,7 +377,7 @@ async def test_a_position_at_the_end_of_the_old_epoch_is_still_good_when_nothing
     server.kill()
     await asyncio.to_thread(server.start)
     async with redis.asyncio.from_url(server.url) as client:
-        await client.delete(f"{{{TOPIC}}}:s")  # the old epoch's facts expired
+        await client.delete(STREAM)  # the old epoch's facts expired
     await append_again(broker, [fact(TOPIC, 2)])
     missed = await broker.since(TOPIC, last)
     assert not missed.gap

@@ -1,4 +1,4 @@
-"""Who is in a room: members of several processes, on a real server."""
+"""Who is in a room: members of several processes, on every layout that it has to hold on."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-import redis.asyncio
 
 from live.broker import BrokerUnavailable
 from live.presence import Presence
-from tests.live.servers import lose_everything
+from tests.live.servers import Site, lose_everything
 
 ROOM = "1"
 
 
 @pytest.fixture
-async def process(redis_url: str) -> AsyncIterator[Callable[..., Presence]]:
+async def process(site: Site) -> AsyncIterator[Callable[..., Presence]]:
     """Each call is another process."""
     started: list[Presence] = []
 
     def start(**settings: Any) -> Presence:
-        started.append(Presence(redis_url, f"p{len(started)}", **{"linger_s": 0, **settings}))
+        started.append(Presence(site.url, f"p{len(started)}", **{"linger_s": 0, **settings}))
         return started[-1]
 
     yield start
@@ -119,12 +118,12 @@ async def test_only_rooms_whose_count_changed_are_told(process: Callable[..., Pr
 
 
 async def test_everybody_is_back_after_the_server_forgot_them(
-    process: Callable[..., Presence], redis_url: str
+    process: Callable[..., Presence], site: Site
 ) -> None:
     here = process(lease_s=1.0)
     for n in range(1200):
         await here.enter(ROOM, f"m{n}", {"n": n})
-    async with redis.asyncio.from_url(redis_url) as client:
+    async with site.owner(f"{{room:{ROOM}}}") as client:
         await client.flushall()
 
         async def back() -> bool:

@@ -1,9 +1,9 @@
 -- Number, keep and publish a batch of one topic's facts in one act.
 -- KEYS  1 meta {epoch, offset, node, from}, 2 stream and channel, 3… one idempotency key for each fact
--- ARGV  1 facts kept, 2 ms kept, 3 ms ids are remembered, 4 ms meta lives, 5 whether they may be the first of an epoch (1 or 0),
+-- ARGV  1 facts kept, 2 ms kept, 3 ms ids are remembered, 4 ms meta lives, 5 the epoch they have to be numbered in, or '',
 --       6… one body for each fact
 -- Answers one "epoch-offset" for each fact; an id seen before answers its first position and is not published again.
--- Answers nothing, having done nothing, where they would be the first of an epoch and may not.
+-- Answers nothing, having done nothing, where they would be numbered in another epoch than asked.
 local meta = redis.call('HMGET', KEYS[1], 'epoch', 'offset', 'node')
 local epoch, offset = tonumber(meta[1]), tonumber(meta[2])
 local t = redis.call('TIME')
@@ -22,7 +22,7 @@ local function begin_epoch()
 end
 
 local positions, fresh, first = {}, {}, nil
-if ARGV[5] == '0' and (meta[3] ~= node or offset == 0) then return positions end
+if ARGV[5] ~= '' and (meta[3] ~= node or meta[1] ~= ARGV[5]) then return positions end
 for i = 3, #KEYS do
   local seen = redis.call('GET', KEYS[i])
   if seen then

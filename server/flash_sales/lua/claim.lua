@@ -66,6 +66,9 @@ if #new_keys > 0 then
         totals[#totals + 1] = count
     end
     redis.call('HSET', KEYS[2], unpack(totals))
+    local gone = string.format('%.0f', sale[4] + 3600000)  -- with the gate (rebuild.lua); these two may be new
+    redis.call('PEXPIREAT', KEYS[2], gone)
+    redis.call('PEXPIREAT', KEYS[3], gone)
 end
 local left = {}
 for sku, index in pairs(sku_index) do left[sku] = free[index] or 0 end

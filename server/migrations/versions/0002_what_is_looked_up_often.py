@@ -24,9 +24,12 @@ def upgrade() -> None:
         "orders",
         ["brand_id", "pick_up_code"],
         unique=True,
-        postgresql_where=sa.text("fulfilment = 'to_pick_up'"),
+        postgresql_where=sa.text(
+            "pick_up_code IS NOT NULL AND fulfilment <> 'picked_up' AND status IN ('awaiting_payment', 'paid')"
+        ),
     )
-    op.create_index("ix_flash_sale_open", "flash_sale", ["ends_at"], postgresql_where=sa.text("state = 'open'"))
+    op.create_index("ix_flash_sale_state", "flash_sale", ["state", "ends_at"])
+    op.add_column("flash_sale", sa.Column("request_hash", sa.LargeBinary(), nullable=True))
     op.execute("ALTER TABLE flash_sale RESET (fillfactor)")  # claims lock it and change nothing in it
     # Of several cashiers for one thing the last stays open; one that is paid all the same still counts.
     op.execute(
@@ -46,7 +49,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index("uq_payment_pending", table_name="payment")
     op.execute("ALTER TABLE flash_sale SET (fillfactor = 20)")
-    op.drop_index("ix_flash_sale_open", table_name="flash_sale")
+    op.drop_column("flash_sale", "request_hash")
+    op.drop_index("ix_flash_sale_state", table_name="flash_sale")
     op.drop_index("uq_orders_pick_up_code", table_name="orders")
     op.drop_index("ix_orders_to_fulfil", table_name="orders")
     op.drop_index("ix_orders_sale", table_name="orders")

@@ -57,9 +57,10 @@ async def served(app: Any) -> AsyncIterator[str]:
         await running
 
 
-async def bearer(connection: ASGIConnection[Any, Any, Any, Any], room_id: str, scope: Scope) -> None:
+async def bearer(connection: ASGIConnection[Any, Any, Any, Any], room_id: str, scope: Scope) -> str:
     if connection.headers.get("Authorization") != f"Bearer {TOKEN}":
         raise NotSignedIn
+    return room_id.lower()
 
 
 @contextlib.asynccontextmanager

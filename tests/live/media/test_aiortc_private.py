@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 from importlib.metadata import version
 
 import aioice.ice
@@ -98,15 +97,6 @@ async def test_a_packet_may_be_protected_again_and_is_the_same_bytes(line):
         assert protect(line.server.srtp, data, length) == 0
         outcomes.append(bytes(views[length[0]]))
     assert outcomes[0] == outcomes[1]
-
-
-async def test_compiled_code_can_call_srtp_protect_by_address(line):
-    function = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctypes.c_int))
-    buffer = ctypes.create_string_buffer(PACKET, 2048)
-    length = ctypes.c_int(len(PACKET))
-    call = function(aiortc_private.protect_address())
-    assert call(aiortc_private.pointer(line.server.srtp), buffer, ctypes.byref(length)) == 0
-    assert line.client.unprotect(buffer.raw[: length.value]) == PACKET
 
 
 async def test_what_is_not_authentic_opens_as_nothing(line):

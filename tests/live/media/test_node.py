@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
+import struct
 from contextlib import AsyncExitStack
 
 import pytest
 
 from live.media.clip import published
-from live.media.errors import Draining, MediaError, UnknownResource
-from live.media.node import MediaNode
+from live.media.errors import Busy, Draining, MediaError, UnknownResource
+from live.media.ingest import Ingest
+from live.media.node import _MOST, MediaNode
 from tests.live.media.offers import BROWSER_OFFER, PLAYER_OFFER
 from tests.live.media.players import player
 from tests.live.media.test_offer import mutated
@@ -92,6 +94,39 @@ async def test_second_host_takes_the_room_and_the_first_learns_why(show, client,
                 assert show.node.figures().hosts == 1
         assert first.replaced
         assert not second.replaced
+
+
+async def test_host_whose_take_over_fails_leaves_the_room_to_the_next(show, client, small_clip, monkeypatch):
+    def broken(_):
+        monkeypatch.undo()
+        raise struct.error
+
+    monkeypatch.setattr(Ingest, "begin", broken)
+    url = show.url("whip", "r")
+    async with published(client, url, small_clip) as failed:
+        async with asyncio.timeout(10):
+            await failed.ended.wait()
+        assert (show.node.figures().hosts, show.node.figures().rooms) == (0, 0)
+    async with published(client, url, small_clip), watches(show, client) as viewer:
+        await viewer.receives(10)
+
+
+async def test_crowd_that_never_connects_keeps_no_host_out(node, monkeypatch):
+    monkeypatch.setitem(_MOST, "whep", (4, 2))
+    for _ in range(2):
+        await node.play("r", PLAYER_OFFER)
+    with pytest.raises(Busy):
+        await node.play("r", PLAYER_OFFER)
+    await node.publish("r", BROWSER_OFFER)
+
+
+async def test_cleared_room_sends_its_host_and_viewers_away_and_no_others(node):
+    for room_id in ("r", "other"):
+        await node.publish(room_id, BROWSER_OFFER)
+        await node.play(room_id, PLAYER_OFFER)
+    await node.clear("r")
+    assert list(node.rooms()) == ["other"]
+    assert node.figures().agents == 2
 
 
 async def test_viewer_that_vanishes_is_cleaned_away(node):

@@ -23,6 +23,10 @@ def tracks():
     return {kind: SharedTrack(kind) for kind in offer.KINDS}
 
 
+def section(text: str, kind: str) -> offer.Section:
+    return next(section for section in offer.parse(text).sections if section.kind == kind)
+
+
 def answered(text: str, plan: ingest.IngestPlan | playback.PlaybackPlan) -> list[str]:
     return answer.write(offer.parse(text), plan.taken, TRANSPORT, 1, "room").split("\r\n")
 
@@ -31,12 +35,12 @@ def test_browser_offer_is_read():
     parsed = offer.parse(BROWSER_OFFER)
     assert (parsed.ufrag, parsed.password, parsed.setup) == ("EsAw", "P2uYro0UCOQ4zxjKXaWCBui1", "server")
     assert [section.kind for section in parsed.sections] == ["audio", "video"]
-    assert parsed.of("video").ssrc == 3866558358
-    assert offer.twcc_extension(parsed.of("video")) == 3
+    assert section(BROWSER_OFFER, "video").ssrc == 3866558358
+    assert offer.twcc_extension(section(BROWSER_OFFER, "video")) == 3
 
 
 def test_h264_of_constrained_baseline_is_taken_first_then_other_profiles_then_vp8():
-    taken = offer.accepted(offer.parse(BROWSER_OFFER).of("video"))
+    taken = offer.accepted(section(BROWSER_OFFER, "video"))
     assert [codec.payload_type for codec in taken] == [108, 103, 107, 96]
     assert taken[0].rtx == 110
 
@@ -135,6 +139,8 @@ def test_offer_without_any_codec_of_ours_is_not_acceptable():
         ("m=audio 9", "m=audio nine"),
         ("a=setup:actpass", "a=setup:sideways"),
         ("a=rtpmap:108 H264/90000", "a=rtpmap:108 H264"),
+        ("a=ssrc:3866558358 ", "a=ssrc:4294967296 "),
+        ("a=ssrc:3866558358 ", "a=ssrc:0 "),
     ],
 )
 def test_broken_offer_is_malformed(old, new):
@@ -149,6 +155,16 @@ def test_offer_past_the_limits_is_too_large():
         offer.parse(BROWSER_OFFER + "a=x\r\n" * 2000)
     with pytest.raises(OfferTooLarge):
         offer.parse(BROWSER_OFFER + "a=rtpmap:99 VP8/90000\r\n" * 300)
+    with pytest.raises(OfferTooLarge):
+        offer.parse(BROWSER_OFFER + "".join(f"a=ssrc:{ssrc} a:b\r" for ssrc in range(1, 2000)))
+
+
+def test_feedback_lines_times_codecs_are_few_enough_to_hold_up_nobody():
+    codecs = "".join(f"a=rtpmap:{number} VP8/90000\r\n" for number in range(20, 60))
+    largest_of_a_browser = PLAYER_OFFER + codecs + "a=rtcp-fb:* nack\r\n" * 80
+    offer.parse(largest_of_a_browser)
+    with pytest.raises(OfferTooLarge):
+        offer.parse(largest_of_a_browser + "a=rtcp-fb:* nack\r\n" * 200)
 
 
 def test_mutated_offers_are_taken_or_refused_and_never_break_anything():

@@ -183,7 +183,7 @@ def test_second_host_replaces_the_first_and_nothing_of_both_is_mixed(scene):
     scene.room.take_over(first)
     viewer = scene.viewer()
     first_peer.on_rtp(video(old, H264_KEY), scene.clock())
-    assert scene.room.take_over(second) is first
+    scene.room.take_over(second)
     first_peer.on_rtp(video(old, b"\x61old"), scene.clock())
     second_peer.on_rtp(video(new, b"\x67new"), scene.clock())
     first_peer.on_rtp(video(old, b"\x61old"), scene.clock())

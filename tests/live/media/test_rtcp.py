@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 
 from live.media import rtcp
 from live.media.rtcp import (
-    Goodbye,
     KeyframeRequest,
     Nack,
     ReferenceAnswer,
@@ -49,10 +48,6 @@ def test_nack_names_each_lost_packet_once_across_the_wrap(first, offsets):
 def test_full_intra_request_asks_for_a_keyframe():
     fir = rtcp.packet(rtcp.PSFB, rtcp.FIR, bytes(8) + (5).to_bytes(4) + b"\x01\0\0\0")
     assert read(fir) == [KeyframeRequest(5)]
-
-
-def test_goodbye_names_its_sources():
-    assert read(rtcp.packet(rtcp.BYE, 2, (5).to_bytes(4) + (6).to_bytes(4))) == [Goodbye([5, 6])]
 
 
 def test_source_description_is_padded_to_words():

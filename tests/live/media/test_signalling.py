@@ -90,6 +90,21 @@ async def test_wrong_patch_is_refused_and_harms_nothing(
     assert show.node.figures().agents == 1
 
 
+async def test_a_rooms_id_has_one_spelling_for_the_node(show, client, scope):
+    created = await client.post(show.url(scope, "ROOM"), content=OFFERS[scope], headers=SDP)
+    assert created.headers["Location"].startswith(f"/{scope}/room/")
+    assert list(show.node.rooms()) == ["room"]
+    place = show.base_url + created.headers["Location"].replace("room", "Room")
+    assert (await client.delete(place)).status_code == 200
+
+
+async def test_conditions_beyond_ascii_match_nothing_and_are_no_error(show, client, created):
+    odd = {"If-None-Match": "é".encode(), "If-Match": "é".encode()}
+    assert (await client.post(show.url("whip", "r"), content=BROWSER_OFFER, headers=SDP | odd)).status_code == 201
+    url = show.base_url + created.headers["Location"]
+    assert slug(await client.patch(url, content=TRICKLE, headers=FRAGMENT | odd)) == "entity-tag-mismatch"
+
+
 async def test_deleted_session_is_gone(show, client, created):
     url = show.base_url + created.headers["Location"]
     assert (await client.delete(url)).status_code == 200
@@ -223,6 +238,16 @@ async def test_ice_servers_are_handed_out_with_the_answer(tmp_path, client):
         '<turn:turn.example.net?transport=udp>; rel="ice-server"; username="u"; '
         'credential="p\\"w"; credential-type="password"'
     )
+
+
+async def test_each_session_gets_a_turn_user_of_its_own(tmp_path, client):
+    async with stage(tmp_path, turn_urls=("turn:turn.example.net",), turn_secret="of the relay") as show:
+        links = [
+            (await client.post(show.url("whep", "r"), content=PLAYER_OFFER, headers=SDP)).headers["Link"]
+            for _ in range(2)
+        ]
+    assert all(link.startswith('<turn:turn.example.net>; rel="ice-server"; username="') for link in links)
+    assert links[0] != links[1]
 
 
 def test_several_ice_servers_share_one_link_header():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from http.cookies import SimpleCookie
 
 import pytest
 
+from server.accounts import passwords
 from server.accounts.service import COOKIE, SESSION_TTL
 from server.kit.principal import Role
 from tests.server.brands.desk import PASSWORD, Desk
@@ -75,6 +77,33 @@ async def test_signing_out_ends_the_session_and_takes_the_cookie_away(desk: Desk
         assert COOKIE not in browser.cookies
     assert (await desk.ask("GET", "/api/session", by=token)).status_code == 401
     assert (await desk.ask("DELETE", "/api/session")).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("method", "act", "body"),
+    [("PUT", "password", {"password": "new horse battery"}), ("POST", "disable", None)],
+)
+async def test_a_sign_in_under_way_does_not_outlive_the_password_or_the_account(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, method: str, act: str, body: dict[str, str] | None
+) -> None:
+    brand_id = await desk.brand()
+    owner = await desk.staff(brand_id)
+    account, _ = await desk.account(brand_id, Role.OPERATOR, login="li")
+    checked, go_on, matches = asyncio.Event(), asyncio.Event(), passwords.matches
+
+    async def matches_and_waits(password_hash: str | None, password: str) -> bool:
+        right = await matches(password_hash, password)
+        checked.set()
+        await go_on.wait()
+        return right
+
+    monkeypatch.setattr(passwords, "matches", matches_and_waits)
+    signing_in = asyncio.create_task(desk.ask("POST", "/api/session", json=_body()))
+    await checked.wait()
+    done = await desk.ask(method, f"/api/accounts/{account.id}/{act}", by=owner, json=body)
+    assert done.status_code in {200, 204}
+    go_on.set()
+    assert (await signing_in).json()["slug"] == "wrong-password"
 
 
 async def test_a_session_ends_after_its_time(desk: Desk) -> None:

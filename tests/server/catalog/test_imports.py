@@ -87,6 +87,28 @@ async def test_a_new_price_in_the_list_is_taken(desk: Desk) -> None:
     assert found[0]["skus"][0]["price_minor"] == 8900
 
 
+async def test_all_new_prices_of_a_list_are_one_fact(desk: Desk) -> None:
+    owner = await desk.staff(await desk.brand())
+    await _import(desk, owner)
+    await _import(desk, owner, LIST.replace("99.00", "89.00").replace("29.00", "19.00"))
+    async with desk.database.transaction() as session:
+        told = await session.exec(select(OutboxRow.body).where(OutboxRow.kind == "catalog.prices_changed"))
+        (fact,) = told.all()
+    assert [(new["price_minor"], new["previous_minor"]) for new in fact["prices"]] == [
+        (8900, 9900),
+        (1900, 2900),
+    ]
+
+
+async def test_what_costs_nothing_is_named(desk: Desk) -> None:
+    owner = await desk.staff(await desk.brand())
+    done = (await _import(desk, owner, "title,price\nTea,0\n")).json()
+    assert (done["created"], done["problems"]) == (
+        0,
+        [{"row": 2, "column": "price", "message": "more than 0"}],
+    )
+
+
 async def test_a_new_variant_joins_its_product(desk: Desk) -> None:
     owner = await desk.staff(await desk.brand())
     await _import(desk, owner)

@@ -90,6 +90,7 @@ async def test_another_brands_product_is_not_there(desk: Desk) -> None:
         {"title": "x" * 81},
         {"skus": []},
         {"skus": [{"price_minor": -1}]},
+        {"skus": [{"price_minor": 0}]},
         {"skus": [{"price_minor": 1, "stock": -1}]},
         {"skus": [{"price_minor": 29.9}]},
         {"skus": [{"price_minor": 10**12}]},
@@ -118,8 +119,9 @@ async def test_a_new_price_is_a_fact_and_the_same_price_is_none(desk: Desk) -> N
         changed = await desk.ask("PATCH", path, by=owner, json=priced)
         assert changed.json()["skus"][0]["price_minor"] == 8800
         assert changed.json()["skus"][0]["was_minor"] == 12900
-    (fact,) = await _facts(desk, "catalog.sku_priced")
-    assert (fact["sku_id"], fact["price_minor"], fact["previous_minor"]) == (sku["sku_id"], 8800, 9900)
+    (fact,) = await _facts(desk, "catalog.prices_changed")
+    (price,) = fact["prices"]
+    assert (price["sku_id"], price["price_minor"], price["previous_minor"]) == (sku["sku_id"], 8800, 9900)
     bare = {"skus": [{"sku_id": sku["sku_id"], "was_minor": None}]}
     assert (await desk.ask("PATCH", path, by=owner, json=bare)).json()["skus"][0]["was_minor"] is None
 

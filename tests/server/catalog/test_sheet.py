@@ -56,6 +56,23 @@ def test_a_row_that_comes_twice_is_named_with_the_first() -> None:
     ]
 
 
+def test_a_variant_that_comes_with_its_code_and_without_is_named() -> None:
+    sheet = read(
+        b"title,variant,price,code\nTea,50 g,1,A\nTea,50 g,2,\nHoney,,1,\nHoney,,2,B\nMilk,,1,C\nMilk,,1,D\n"
+    )
+    assert [row.row for row in sheet.rows] == [2, 4, 6]
+    assert [(p.row, p.column, p.message) for p in sheet.problems] == [
+        (3, "variant", "the same as row 2"),
+        (5, "variant", "the same as row 4"),
+        (7, "variant", "the same as row 6"),
+    ]
+
+
+def test_a_row_that_was_not_read_stands_in_no_other_rows_way() -> None:
+    sheet = read(b"title,price,code\nTea,1,A\nTea,1,B\nHoney,1,B\n")
+    assert [(row.row, row.code) for row in sheet.rows] == [(2, "A"), (4, "B")]
+
+
 def test_an_unquoted_comma_is_named_instead_of_shifting_cells() -> None:
     sheet = read(b"title,price,stock\nTea,1,299,5\nHoney,3,1\n")
     assert [row.title for row in sheet.rows] == ["Honey"]
@@ -110,7 +127,7 @@ def test_no_bytes_break_the_reader(body: bytes) -> None:
         ("29.9", 2990),
         ("29", 2900),
         ("29.900", 2990),
-        (" 0 ", 0),
+        (" 0.01 ", 1),
         ("1,299.00", 129900),
         ("¥29.90", 2990),
         ("￥29", 2900),
@@ -123,7 +140,9 @@ def test_a_price_is_read_as_merchants_write_it(text: str, minor: int) -> None:
     assert price_minor(text) == minor
 
 
-@pytest.mark.parametrize("text", ["", "free", "-1", "1.234", "1e3", "1,29", "NaN", "¥", "١٢", "99999999999"])
+@pytest.mark.parametrize(
+    "text", ["", "free", "-1", "0", "0.00", "1.234", "1e3", "1,29", "NaN", "¥", "١٢", "99999999999"]
+)
 def test_what_is_no_price_is_refused(text: str) -> None:
     with pytest.raises(Invalid):
         price_minor(text)

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import asyncio
+from uuid import UUID
 
 import msgspec
 import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
-from server.chat import moderation
+from server.chat import acts, bans, moderation, moderators, service, settings, undoing
+from server.chat import asked as queue
 from server.chat.models import ChatMessage, ModerationAct
 from server.kit.facts import announcements, kinds
 from server.kit.ids import uuid7
-from server.kit.principal import Role
+from server.kit.principal import Principal, Role
 from server.kit.problems import Forbidden, NotFound
 from tests.server.rooms.stage import NOON, Stage
 
@@ -72,7 +74,8 @@ async def test_a_mute_is_told_to_the_room_and_to_the_muted(stage):
         await moderation.mute(session, stage.host, stage.room_id, member.id, 5, NOON)
     room, me = await events(stage, "member.muted")
     assert (room.topic, room.data["member_id"]) == (f"room:{stage.room_id}", str(member.id))
-    assert (me.topic, me.kind, me.data) == (f"member:{member.id}", "muted", {"until": "2025-06-01T04:05:00Z"})
+    assert (me.topic, me.kind) == (f"member:{member.id}", "muted")
+    assert me.data == {"room_id": str(stage.room_id), "until": "2025-06-01T04:05:00Z"}
     async with stage.session() as session:
         await moderation.unmute(session, stage.host, stage.room_id, member.id, NOON)
         await moderation.unmute(session, stage.host, stage.room_id, member.id, NOON)
@@ -111,3 +114,231 @@ async def test_a_line_of_another_room_is_not_found(stage):
     with pytest.raises(NotFound):
         async with stage.session() as session:
             await moderation.remove(session, stage.host, other, message.id, NOON)
+
+
+# Held lines
+
+
+async def held(stage: Stage, words: str = "加微信") -> ChatMessage:
+    message = await line(stage, words)
+    async with stage.session() as session:
+        await session.execute(
+            text("UPDATE chat_message SET state = 'waiting' WHERE id = :id"), {"id": message.id}
+        )
+    return message
+
+
+async def reviewed(stage: Stage, message: ChatMessage, shown: bool, by: Principal | None = None) -> str:
+    async with stage.session() as session:
+        done = await moderation.review(session, by or stage.host, stage.room_id, message.id, shown, NOON)
+        return done.state
+
+
+async def test_a_held_line_is_let_go_once_and_its_writer_hears_of_it(stage):
+    message = await held(stage, "多少钱")
+    await asyncio.gather(*(reviewed(stage, message, True) for _ in range(3)))
+    facts = await events(stage, "chat.reviewed")
+    assert [(event.topic, event.kind) for event in facts] == [
+        (f"moderation:{stage.room_id}", "chat.reviewed"),
+        (f"member:{message.writer_id}", "chat.shown"),
+    ]
+    assert len(await stage.facts("chat.said")) == 1
+    assert len(await stage.facts("question.asked")) == 1
+
+
+async def test_a_refused_line_is_not_told_to_the_room_and_can_still_be_shown(stage):
+    message = await held(stage)
+    assert await reviewed(stage, message, False) == "refused"
+    assert [event.kind for event in await events(stage, "chat.reviewed")] == ["chat.reviewed", "chat.refused"]
+    assert await stage.facts("chat.said") == []
+    assert await reviewed(stage, message, True) == "shown"
+    with pytest.raises(moderation.NotWaiting):
+        await reviewed(stage, message, False)
+
+
+# The pinned line
+
+
+async def pinned(stage: Stage, message_id: UUID | None) -> None:
+    async with stage.session() as session:
+        await moderation.pin(session, stage.host, stage.room_id, message_id, NOON)
+
+
+async def shown_on_top(stage: Stage) -> str | None:
+    async with stage.session() as session:
+        found = await moderation.pinned_line(session, stage.room_id)
+    return found.text if found is not None else None
+
+
+async def test_one_line_is_pinned_at_a_time_and_deleting_it_takes_it_off(stage):
+    first, second = await line(stage, "one"), await line(stage, "two")
+    await pinned(stage, first.id)
+    await pinned(stage, second.id)
+    await pinned(stage, second.id)
+    assert await shown_on_top(stage) == "two"
+    async with stage.session() as session:
+        await moderation.remove(session, stage.host, stage.room_id, second.id, NOON)
+    assert await shown_on_top(stage) is None
+    told = [event.data["message"] for event in await events(stage, "chat.pinned")]
+    assert [message and message["text"] for message in told] == ["one", "two", None]
+
+
+async def test_a_held_or_deleted_line_is_not_pinned(stage):
+    with pytest.raises(moderation.NotShown):
+        await pinned(stage, (await held(stage)).id)
+    with pytest.raises(NotFound):
+        await pinned(stage, uuid7())
+
+
+# Viewers who help
+
+
+async def helper(stage: Stage) -> Principal:
+    member = await stage.shop.member()
+    async with stage.session() as session:
+        await moderators.appoint(session, stage.host, stage.room_id, member.id, NOON)
+    return member
+
+
+async def test_a_viewer_who_helps_deletes_viewers_lines_and_lets_held_ones_go(stage):
+    member, message = await helper(stage), await line(stage)
+    async with stage.session() as session:
+        await moderation.remove(session, member, stage.room_id, message.id, NOON)
+    assert await reviewed(stage, await held(stage), True, by=member) == "shown"
+
+
+async def test_a_viewer_who_helps_touches_no_line_of_staff_and_mutes_for_a_day_at_most(stage):
+    member, message = await helper(stage), await line(stage)
+    async with stage.session() as session:
+        await session.execute(
+            text("UPDATE chat_message SET role = 'host' WHERE id = :id"), {"id": message.id}
+        )
+    for act in (
+        lambda session: moderation.remove(session, member, stage.room_id, message.id, NOON),
+        lambda session: moderation.mute(session, member, stage.room_id, uuid7(), 24 * 60 + 1, NOON),
+        lambda session: moderation.pin(session, member, stage.room_id, message.id, NOON),
+        lambda session: moderators.appoint(session, member, stage.room_id, member.id, NOON),
+    ):
+        with pytest.raises(Forbidden):
+            async with stage.session() as session:
+                await act(session)
+
+
+async def test_a_viewer_helps_in_the_room_they_were_appointed_for_until_dismissed(stage):
+    member, other = await helper(stage), await stage.room()
+    async with stage.session() as session:
+        with pytest.raises(Forbidden):
+            await acts.must_help(session, member, other)
+        await moderators.dismiss(session, stage.host, stage.room_id, member.id, NOON)
+        with pytest.raises(Forbidden):
+            await acts.must_help(session, member, stage.room_id)
+    told = await events(stage, "moderator.changed")
+    assert [event.data["moderates"] for event in told if event.topic.startswith("member:")] == [True, False]
+
+
+# The audit and undoing
+
+
+async def latest(stage: Stage) -> ModerationAct:
+    async with stage.session() as session:
+        return (await acts.listing(session, stage.shop.brand_id, stage.room_id, None))[0]
+
+
+async def undone(stage: Stage, act: ModerationAct, by: Principal | None = None) -> ModerationAct:
+    async with stage.session() as session:
+        return await undoing.undo(session, by or stage.host, stage.room_id, act.id, NOON)
+
+
+async def test_what_was_undone_can_be_done_again(stage):
+    message = await line(stage)
+    async with stage.session() as session:
+        await moderation.remove(session, stage.host, stage.room_id, message.id, NOON)
+    deletion = await latest(stage)
+    await undone(stage, deletion)
+    restoration = await latest(stage)
+    assert restoration.act == "restore"
+    await undone(stage, restoration)
+    again = await latest(stage)
+    assert (again.act, again.note) == ("delete", "hm")
+    with pytest.raises(undoing.AlreadyUndone):
+        await undone(stage, deletion)
+
+
+async def test_two_who_undo_at_once_undo_once(stage):
+    member = await stage.shop.member()
+    async with stage.session() as session:
+        await moderation.mute(session, stage.host, stage.room_id, member.id, 5, NOON)
+    act = await latest(stage)
+    outcomes = await asyncio.gather(undone(stage, act), undone(stage, act), return_exceptions=True)
+    assert sorted(type(one).__name__ for one in outcomes) == ["AlreadyUndone", "ModerationAct"]
+    assert len(await stage.facts("member.unmuted")) == 1
+
+
+async def test_settings_and_pins_go_back_to_what_they_were(stage):
+    first, second = await line(stage, "one"), await line(stage, "two")
+    for message in (first, second):
+        await pinned(stage, message.id)
+    await undone(stage, await latest(stage))
+    assert await shown_on_top(stage) == "one"
+    for slow_s in (10, 60):
+        async with stage.session() as session:
+            await settings.change(session, stage.host, stage.room_id, settings.Changes(slow_s=slow_s), NOON)
+    await undone(stage, await latest(stage))
+    async with stage.session() as session:
+        assert (await settings.of_room(session, stage.room_id)).slow_s == 10
+
+
+async def test_only_who_may_do_the_opposite_undoes_and_other_brands_find_nothing(stage):
+    member = await stage.shop.member()
+    async with stage.session() as session:
+        await bans.ban(session, stage.host, stage.room_id, member.id, NOON)
+    act = await latest(stage)
+    with pytest.raises(Forbidden):
+        await undone(stage, act, by=await helper(stage))
+    with pytest.raises(NotFound):
+        await undone(stage, act, by=await stage.other_brand_owner())
+
+
+# Questions
+
+
+async def asked(stage: Stage, words: str = "多少钱") -> ChatMessage:
+    message = await line(stage, words)
+    async with stage.session() as session:
+        await service.ask(session, stage.shop.brand_id, stage.room_id, [moderation.line_of(message)])
+    return message
+
+
+async def test_a_question_is_settled_once_and_its_answer_is_told_to_the_room(stage):
+    question, answers = await asked(stage), [await line(stage, f"¥{n}") for n in (98, 99)]
+
+    async def settle(answer: ChatMessage) -> None:
+        async with stage.session() as session:
+            await queue.settle(session, stage.host, stage.room_id, question.id, answer.id, NOON)
+
+    await asyncio.gather(*map(settle, answers))
+    told = await events(stage, "question.settled")
+    assert [event.kind for event in told] == ["question.settled", "question.answered"]
+    async with stage.session() as session:
+        assert await queue.listing(session, stage.room_id, settled=False, cursor=None) == []
+        (done,) = await queue.listing(session, stage.room_id, settled=True, cursor=None)
+        assert done.answer_id in {answer.id for answer in answers}
+
+
+async def test_a_question_put_aside_comes_back_when_that_is_undone(stage):
+    question = await asked(stage)
+    async with stage.session() as session:
+        await queue.settle(session, stage.host, stage.room_id, question.id, None, NOON)
+        with pytest.raises(queue.AlreadySettled):
+            await queue.must_be_open(session, stage.host, stage.room_id, question.id)
+    await undone(stage, await latest(stage))
+    async with stage.session() as session:
+        (back,) = await queue.listing(session, stage.room_id, settled=False, cursor=None)
+    assert (back.message.id, back.about) == (question.id, "price")
+
+
+async def test_a_deleted_line_asks_nothing_any_more(stage):
+    question = await asked(stage)
+    async with stage.session() as session:
+        await moderation.remove(session, stage.host, stage.room_id, question.id, NOON)
+        assert await queue.listing(session, stage.room_id, settled=False, cursor=None) == []

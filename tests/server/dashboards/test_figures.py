@@ -86,6 +86,24 @@ async def test_many_control_pages_cost_one_count_a_second(stage, monkeypatch):
     assert len(counted) == 2
 
 
+async def test_counting_takes_a_tenth_of_the_time_at_most_however_long_it_takes(stage, monkeypatch):
+    now, counted = [0.0], []
+    real = service.room_figures
+
+    async def room_figures(*args):
+        counted.append(now[0])
+        now[0] += 0.5
+        return await real(*args)
+
+    monkeypatch.setattr(service, "room_figures", room_figures)
+    latest = service.LatestFigures(stage.database, time=lambda: now[0])
+    while now[0] < 20:
+        await latest.of(stage.room_id, 0)
+        now[0] += 0.25
+    assert len(counted) * 0.5 <= 20 / service.RESTS + 0.5
+    assert counted[1] - counted[0] == pytest.approx(5, abs=0.5)
+
+
 async def test_the_report_keeps_the_audience_and_follows_the_money(stage):
     member = await stage.shop.member(brought_by_guide=True)
     order_id = await stage.pay(member, now=NOON)

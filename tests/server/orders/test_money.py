@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlmodel import select
@@ -21,6 +22,7 @@ from server.kit.settings import Settings
 from server.orders import checks, placing, refunding, releasing
 from server.orders.models import Order
 from server.payments import service as payments
+from server.payments.models import Refund
 from server.payments.providers import Notice
 from server.stock import service as stock
 from server.stock.rules import Pool
@@ -70,9 +72,11 @@ async def read(shop: Shop, order_id) -> Order:
         return (await session.exec(select(Order).where(Order.id == order_id))).one()
 
 
-async def refund(shop: Shop, order_id, amount: int, key: str | None = None) -> None:
+async def refund(shop: Shop, order_id, amount: int, key: str | None = None) -> UUID:
     async with shop.database.transaction() as session:
-        await refunding.refund(session, shop.owner, order_id, amount, key or uuid7().hex, "", utc_now())
+        return await refunding.refund(
+            session, shop.owner, order_id, amount, key or uuid7().hex, "", utc_now()
+        )
 
 
 async def books_are_right(shop: Shop) -> None:
@@ -81,11 +85,12 @@ async def books_are_right(shop: Shop) -> None:
             assert {name: rows for name, rows in (await verify(session)).items() if rows} == {}
 
 
-async def test_a_basket_of_the_whole_stock_leaves_nothing_for_the_next(shop):
+async def test_a_basket_of_more_than_is_left_is_told_what_is_left(shop):
     first, second = await shop.members(2)
-    await placed(shop, first, quantity=10)
-    with pytest.raises(OutOfStock):
-        await placed(shop, second)
+    await placed(shop, first, quantity=9)
+    with pytest.raises(OutOfStock) as refused:
+        await placed(shop, second, quantity=2)
+    assert refused.value.data == {"left": 1, "lines": {str(shop.sku_id): 1}}
 
 
 async def test_the_same_key_at_once_places_one_order(shop):
@@ -139,7 +144,7 @@ async def test_parallel_refunds_never_send_back_more_than_was_paid(shop, setting
     order = await read(shop, (await placed(shop, member)).order_id)
     await pay(shop, settings, order, member)
     outcomes = await asyncio.gather(*(refund(shop, order.id, 3300) for _ in range(6)), return_exceptions=True)
-    assert sum(outcome is None for outcome in outcomes) == 3
+    assert sum(isinstance(outcome, UUID) for outcome in outcomes) == 3
     assert sum(isinstance(outcome, payments.RefundTooLarge) for outcome in outcomes) == 3
     closed = await read(shop, order.id)
     assert (closed.status, closed.refunded_minor) == ("closed", 9900)
@@ -153,9 +158,32 @@ async def test_the_same_refund_key_books_once(shop, settings):
     member = await shop.member()
     order = await read(shop, (await placed(shop, member)).order_id)
     await pay(shop, settings, order, member)
-    await refund(shop, order.id, 3000, "same")
-    await refund(shop, order.id, 3000, "same")
+    first = await refund(shop, order.id, 3000, "same")
+    assert await refund(shop, order.id, 3000, "same") == first
     assert (await read(shop, order.id)).refunded_minor == 3000
+
+
+async def test_the_same_refund_key_for_another_amount_is_refused(shop, settings):
+    member = await shop.member()
+    order = await read(shop, (await placed(shop, member)).order_id)
+    await pay(shop, settings, order, member)
+    await refund(shop, order.id, 100, "same")
+    with pytest.raises(KeyReused):
+        await refund(shop, order.id, 5000, "same")
+    assert (await read(shop, order.id)).refunded_minor == 100
+
+
+async def test_a_refund_over_two_payments_is_the_same_when_it_is_asked_again(shop, settings):
+    member = await shop.member()
+    order = await read(shop, (await placed(shop, member)).order_id)
+    for event in ("e1", "e2"):
+        await pay(shop, settings, order, member, event=event)
+    first = await refund(shop, order.id, 15000, "same")
+    assert {await refund(shop, order.id, 15000, "same") for _ in range(3)} == {first}
+    async with shop.database.transaction() as session:
+        parts = (await session.exec(select(Refund).order_by(Refund.id))).all()
+    assert ([part.amount_minor for part in parts], parts[0].id) == ([9900, 5100], first)
+    await books_are_right(shop)
 
 
 async def test_a_payment_races_the_sweeper_and_one_of_them_wins(shop, settings):

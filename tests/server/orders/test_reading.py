@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 import pytest
 from sqlalchemy import text
+from sqlmodel import select
 
 import server.reactions  # noqa: F401
 from server.kit.clock import utc_now
@@ -18,6 +19,7 @@ from server.kit.paging import PAGE, Page
 from server.kit.principal import Principal, Role
 from server.kit.problems import Forbidden, NotFound
 from server.orders import paying, placing, reading, releasing
+from server.orders.models import OrderEvent
 from server.orders.rules import WrongStatus
 from server.orders.views import OrderView
 from server.stock.service import Taking
@@ -89,7 +91,7 @@ async def test_orders_are_found_by_number_buyer_status_and_room(shop):
 
 async def test_a_page_leads_to_the_next_and_the_last_to_none(shop):
     wang = await shop.member()
-    made = [await ordered(shop, wang) for _ in range(PAGE + 1)]
+    made = [await ordered(shop, wang, paid=True) for _ in range(PAGE + 1)]
     page = await found(shop, wang)
     assert ids(page) == made[:0:-1]
     last = await found(shop, wang, cursor=page.next)
@@ -113,11 +115,74 @@ async def test_a_host_sees_what_was_sold_and_not_where_it_goes_and_only_the_buye
     )
     (by_owner,) = (await found(shop, shop.owner)).items
     assert (by_owner.delivery["address"], by_owner.member.phone) == ("Lake 1", "13900000001")
+    assert by_owner.pick_up_code is None
     async with shop.database.transaction() as session:
         own = await reading.show(session, wang, order_id)
         with pytest.raises(NotFound):
             await reading.show(session, await shop.member("Li"), order_id)
     assert (own.pick_up_code, own.member) == ("12345678", None)
+
+
+async def test_a_buyers_number_is_whole_for_who_writes_to_members_and_a_labels_for_who_hands_over(shop):
+    order_id = await ordered(shop, await shop.member(brought_by_guide=True))
+    where = {"method": "delivery", "address": "Lake 1", "phone": "+8613900000002"}
+    async with shop.database.transaction() as session:
+        await session.execute(text("UPDATE member SET phone = '+8613900000001'"))
+        await session.execute(
+            text("UPDATE orders SET delivery = :where"), {"where": msgspec.json.encode(where).decode()}
+        )
+    store, masked = shop.store_id, ("+86139****0001", "+86139****0002")
+    for viewer, seen in (
+        (staff(shop, Role.OWNER), ("+8613900000001", "+8613900000002")),
+        (staff(shop, Role.OPERATOR), ("+8613900000001", "+8613900000002")),
+        (staff(shop, Role.MANAGER, store), ("+86139****0001", "+8613900000002")),
+        (staff(shop, Role.FINANCE), masked),
+        (staff(shop, Role.READ_ONLY), masked),
+    ):
+        (listed,) = (await found(shop, viewer)).items
+        async with shop.database.transaction() as session:
+            shown = await reading.show(session, viewer, order_id)
+        for view in (listed, shown):
+            assert (view.member.phone, view.delivery["phone"]) == seen, viewer.role
+
+
+async def test_who_may_not_see_a_buyers_number_finds_it_only_whole(shop):
+    order_id = await ordered(shop, await shop.member(brought_by_guide=True))
+    async with shop.database.transaction() as session:
+        await session.execute(text("UPDATE member SET phone = '+8613900000001'"))
+    for viewer in (staff(shop, Role.FINANCE), staff(shop, Role.MANAGER, shop.store_id)):
+        assert ids(await found(shop, viewer, query="0000001")) == []
+        assert ids(await found(shop, viewer, query="139 0000 0001")) == [order_id]
+    assert ids(await found(shop, shop.owner, query="0000001")) == [order_id]
+    assert ids(await found(shop, shop.owner, query="%")) == []
+
+
+async def test_a_host_reads_no_orders_of_a_stores_own_room(shop):
+    await ordered(shop, await shop.member())
+    async with shop.database.transaction() as session:
+        await session.execute(text("UPDATE room SET store_id = :id"), {"id": shop.store_id})
+    for room_id in (shop.room_id, uuid7()):
+        with pytest.raises(Forbidden):
+            await found(shop, staff(shop, Role.HOST), room_id=room_id)
+    assert len(ids(await found(shop, staff(shop, Role.OPERATOR), room_id=shop.room_id))) == 1
+
+
+async def test_only_staff_who_may_act_call_off_a_buyers_order_and_the_history_knows_who(shop):
+    member = await shop.member(brought_by_guide=True)
+    for viewer in (staff(shop, Role.FINANCE), staff(shop, Role.READ_ONLY)):
+        order_id = await ordered(shop, member)
+        with pytest.raises(Forbidden):
+            async with shop.database.transaction() as session:
+                await releasing.cancel(session, viewer, order_id, utc_now())
+    for viewer in (
+        *(staff(shop, role) for role in (Role.OWNER, Role.OPERATOR)),
+        staff(shop, Role.MANAGER, shop.store_id),
+    ):
+        order_id = await ordered(shop, member)
+        async with shop.database.transaction() as session:
+            await releasing.cancel(session, viewer, order_id, utc_now())
+            step = select(OrderEvent).where(OrderEvent.order_id == order_id, OrderEvent.kind == "cancelled")
+            assert (await session.exec(step)).one().actor_id == viewer.id
 
 
 async def test_an_order_is_called_off_once_and_only_while_it_waits(shop):

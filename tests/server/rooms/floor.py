@@ -37,9 +37,10 @@ class Visitor:
     socket: ClientConnection
     frames: list[dict[str, Any]] = field(default_factory=list)
 
-    async def hello(self, **positions: str) -> dict[str, Any]:
-        await self.send(type="hello", v=1, positions=positions)
-        return await self.until(lambda frame: frame["type"] == "welcome")
+    async def hello(self, *, device: str | None = None, **positions: str) -> dict[str, Any]:
+        """The welcome, or the problem that it was answered with."""
+        await self.send(type="hello", v=1, positions=positions, **({"device": device} if device else {}))
+        return await self.until(lambda frame: frame["type"] in {"welcome", "problem"})
 
     async def send(self, **frame: Any) -> None:
         await self.socket.send(msgspec.json.encode(frame).decode())

@@ -10,9 +10,11 @@ import msgspec
 
 from live.events import Position, room_topic
 from live.media.health import Health
-from live.media.node import Figures
-from server.rooms.media_node import MediaReport
+from live.media.node import Figures, MediaNode
+from server.rooms.media_node import MediaReport, create_media_app
 from server.rooms.media_watch import watch_media
+from tests.live.media.offers import BROWSER_OFFER, PLAYER_OFFER
+from tests.live.media.stage import served
 from tests.server.rooms.stage import settings_for
 
 
@@ -58,6 +60,26 @@ async def test_of_two_workers_one_tells_the_room_that_its_picture_plays(stage, b
     assert [(fact.kind, msgspec.json.decode(fact.data)) for fact in facts] == [
         ("media.state", {"state": "playing"})
     ]
+
+
+async def test_an_ended_rooms_host_and_viewers_are_sent_away_from_the_node(stage, broker, redis_url):
+    ended, going_on = await stage.room(state="ended"), str(stage.room_id)
+    stop = asyncio.Event()
+    media_app = create_media_app(settings_for(stage.database, redis_url))
+    async with served(media_app) as address:
+        node: MediaNode = media_app.state.node
+        for room_id in (str(ended), going_on):
+            await node.publish(room_id, BROWSER_OFFER)
+            await node.play(room_id, PLAYER_OFFER)
+        settings = settings_for(stage.database, redis_url, media_http=address)
+        worker = asyncio.create_task(watch_media(settings, stage.database, broker, stop))
+        async with asyncio.timeout(5):
+            while str(ended) in node.rooms():
+                await asyncio.sleep(0.01)
+        assert list(node.rooms()) == [going_on]
+        assert node.figures().agents == 2
+        stop.set()
+        await worker
 
 
 async def test_a_worker_that_ends_leaves_the_watch_to_the_next(stage, broker, redis_url):

@@ -6,11 +6,11 @@ import pytest
 
 from server.kit.ids import uuid7
 from server.kit.principal import STORE_STAFF, Principal, Role
+from server.kit.problems import NotFound, NotSignedIn
+from server.members.audience import InvitedOnly, MembersOnly, refusal
 from server.rooms.rules import (
     Audience,
-    Refusal,
     RoomScope,
-    Viewer,
     may_enter,
     may_run,
     may_see,
@@ -42,35 +42,36 @@ def room(audience: Audience = Audience.PUBLIC, store=None) -> RoomScope:
 
 def test_a_public_room_takes_everybody_also_strangers():
     assert may_enter(room(), None) is None
-    assert may_enter(room(), Viewer(member())) is None
+    assert may_enter(room(), member()) is None
+    assert refusal(Audience.PUBLIC, has_phone=False, invited=False) is None
 
 
 @pytest.mark.parametrize("audience", set(Audience) - {Audience.PUBLIC})
 def test_whoever_is_not_known_must_sign_in_for_any_other_room(audience):
-    assert may_enter(room(audience), None) is Refusal.NOT_SIGNED_IN
+    assert isinstance(may_enter(room(audience), None), NotSignedIn)
 
 
 def test_an_invited_room_takes_whoever_came_by_a_link():
-    assert may_enter(room(Audience.INVITED), Viewer(member())) is Refusal.INVITED_ONLY
-    assert may_enter(room(Audience.INVITED), Viewer(member(), has_phone=True)) is Refusal.INVITED_ONLY
-    assert may_enter(room(Audience.INVITED), Viewer(member(), invited=True)) is None
+    for has_phone in (False, True):
+        assert isinstance(refusal(Audience.INVITED, has_phone=has_phone, invited=False), InvitedOnly)
+    assert refusal(Audience.INVITED, has_phone=False, invited=True) is None
 
 
 def test_a_members_room_takes_whoever_gave_a_phone_number():
-    assert may_enter(room(Audience.MEMBERS), Viewer(member(), invited=True)) is Refusal.MEMBERS_ONLY
-    assert may_enter(room(Audience.MEMBERS), Viewer(member(), has_phone=True)) is None
+    assert isinstance(refusal(Audience.MEMBERS, has_phone=False, invited=True), MembersOnly)
+    assert refusal(Audience.MEMBERS, has_phone=True, invited=False) is None
 
 
 def test_a_staff_room_is_not_there_for_viewers():
-    assert may_enter(room(Audience.STAFF), Viewer(member(), True, True)) is Refusal.NOT_FOUND
-    assert may_enter(room(Audience.STAFF), Viewer(staff(Role.GUIDE))) is None
+    assert isinstance(refusal(Audience.STAFF, has_phone=True, invited=True), NotFound)
+    assert may_enter(room(Audience.STAFF), staff(Role.GUIDE)) is None
 
 
 @pytest.mark.parametrize(
     ("audience", "who"), list(product(Audience, [member(brand=OTHER), staff(Role.OWNER, brand=OTHER)]))
 )
 def test_another_brands_room_is_not_there(audience, who):
-    assert may_enter(room(audience), Viewer(who, True, True)) is Refusal.NOT_FOUND
+    assert isinstance(may_enter(room(audience), who), NotFound)
 
 
 @pytest.mark.parametrize("role", STAFF)

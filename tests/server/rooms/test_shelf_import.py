@@ -153,7 +153,7 @@ async def test_whoever_runs_the_room_shows_products_but_the_catalogs_keepers_mak
         "column": "price",
         "message": "only an owner or operator changes prices",
     }
-    assert await stage.facts("catalog.sku_priced") == await stage.facts("catalog.product_created") == []
+    assert await stage.facts("catalog.prices_changed") == await stage.facts("catalog.product_created") == []
 
 
 async def test_only_who_may_furnish_the_room_imports(floor):

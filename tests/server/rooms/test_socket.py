@@ -33,9 +33,15 @@ async def test_two_viewers_and_the_control_page_see_each_other_and_a_mute_silenc
         floor.visitor(zhao) as two,
     ):
         welcome = await desk.hello()
-        assert set(welcome["positions"]) == {"room", "me", "control"}
+        assert set(welcome["positions"]) == {"room", "me", "control", "moderation"}
         mine = (await one.hello())["you"]
-        assert mine == {"member_id": str(wang.id), "name": wang.name, "role": "member", "muted_until": None}
+        assert mine == {
+            "member_id": str(wang.id),
+            "name": wang.name,
+            "role": "member",
+            "muted_until": None,
+            "moderates": False,
+        }
         await two.hello()
         await desk.until(lambda frame: frame.get("here") == 2)
         entered = await desk.fact("viewer.entered", "control")
@@ -84,7 +90,18 @@ async def test_a_newcomer_gets_the_room_as_it_is(floor):
     )
     async with floor.visitor(member) as visitor:
         snapshot = (await visitor.hello())["snapshot"]
-    assert set(snapshot) == {"room", "pinned", "shelf", "sales", "holds", "here", "likes", "gifts"}
+    assert set(snapshot) == {
+        "room",
+        "pinned",
+        "shelf",
+        "sales",
+        "holds",
+        "here",
+        "likes",
+        "gifts",
+        "pinned_line",
+        "chat",
+    }
     assert snapshot["room"]["state"] == "live"
     assert snapshot["pinned"]["product_id"] == str(stage.shop.product_id)
     assert [sku["free"] for sku in snapshot["shelf"][0]["skus"]] == [994]

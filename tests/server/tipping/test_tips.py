@@ -239,6 +239,21 @@ async def test_a_tip_while_its_giver_signs_in_waits_and_is_paid_by_the_member(st
     await stage.nothing_is_broken()
 
 
+async def test_a_tip_that_was_booked_and_is_not_there_is_named_and_the_other_way_round(stage):
+    given = await stage.give(await stage.viewer(), "k")
+    for statement in ("DELETE FROM tip WHERE id = :id", "UPDATE tip SET amount_minor = 7 WHERE id = :id"):
+        async with (
+            stage.shop.database.session() as session
+        ):  # not committed: others look at this database too
+            journal = await session.execute(
+                text("SELECT journal_id::text FROM tip WHERE id = :id"), {"id": given.tip_id}
+            )
+            journal_id = journal.scalar_one()
+            await session.execute(text(statement), {"id": given.tip_id})
+            (row,) = (await service.verify(session))["tips_equal_ledger"]
+        assert (row["journal_id"], row["booked_minor"]) == (journal_id, 100)
+
+
 async def test_a_gift_without_a_price_is_not_made(stage):
     async with stage.shop.database.transaction() as session:
         with pytest.raises(ValueError, match="price"):

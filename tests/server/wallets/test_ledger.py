@@ -22,12 +22,10 @@ class Ledger:
         self.brand_id = uuid7()
 
     async def top_up(self, member_id: UUID, amount: int, key: str | None = None) -> service.Booked:
-        return await self._book(
-            "top_up", key, [(of_member(member_id), amount), (cash(self.brand_id), -amount)]
-        )
+        return await self._book("seed", key, [(of_member(member_id), amount), (cash(self.brand_id), -amount)])
 
     async def tip(self, member_id: UUID, amount: int, key: str | None = None) -> service.Booked:
-        return await self._book("tip", key, [(of_member(member_id), -amount), (tips(self.brand_id), amount)])
+        return await self._book("give", key, [(of_member(member_id), -amount), (tips(self.brand_id), amount)])
 
     async def pay(self, source: UUID, target: UUID, amount: int, key: str | None = None) -> service.Booked:
         return await self._book("move", key, [(of_member(source), -amount), (of_member(target), amount)])

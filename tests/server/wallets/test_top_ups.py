@@ -15,6 +15,7 @@ from server.payments.providers import Notice
 from server.wallets import reactions, service
 from server.wallets.facts import WalletMerged, WalletToppedUp
 from server.wallets.routes import ROUTES
+from server.wallets.rules import cash, of_member
 from tests.server.wallets.serving import Served, waits_for_a_lock
 
 
@@ -88,6 +89,32 @@ async def test_a_retry_with_the_same_key_is_the_same_payment(shop, served):
         ]
     assert first.json() == again.json()
     assert await start(served, member, 100) != UUID(first.json()["payment_id"])
+
+
+async def test_the_same_key_for_another_amount_is_refused(shop, served):
+    member = await shop.member()
+    async with served.as_(member, **{"Idempotency-Key": "k"}) as client:
+        await client.post("/api/wallet/top-ups", json={"amount_minor": 100})
+        answer = await client.post("/api/wallet/top-ups", json={"amount_minor": 5000})
+    assert (answer.status_code, answer.json()["slug"]) == (422, "idempotency-key-reused")
+
+
+async def test_money_in_a_wallet_that_nobody_paid_in_is_named(shop, database):
+    async with database.session() as session:  # not committed: others look at this database too
+        entries = [(of_member(uuid7()), 500), (cash(shop.brand_id), -500)]
+        booked = await service.book(session, shop.brand_id, "top_up", f"top_up:{uuid7()}", entries)
+        (row,) = (await service.verify(session))["wallet_top_ups_equal_payments"]
+    assert (row["id"], row["journal_id"], row["booked_minor"]) == (None, str(booked.journal_id), 500)
+
+
+async def test_a_payment_that_is_in_no_wallet_is_named(shop, database, served):
+    payment_id = await start(served, await shop.member())
+    async with database.session() as session:
+        await session.execute(
+            text("UPDATE payment SET status = 'succeeded' WHERE id = :id"), {"id": payment_id}
+        )
+        (row,) = (await service.verify(session))["wallet_top_ups_equal_payments"]
+    assert (row["id"], row["amount_minor"], row["booked_minor"]) == (str(payment_id), 5000, None)
 
 
 async def test_a_guests_money_follows_into_the_member_it_turned_out_to_be(shop, database, served):

@@ -1,0 +1,115 @@
+"""A room's feed over WebSocket, server-sent events and as a file; and the tokens that open it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from litestar import Request, WebSocket, get, post, websocket
+from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
+from litestar.response import Stream
+from litestar.status_codes import HTTP_201_CREATED
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from live.hub import Hub
+from live.session import serve
+from server.feeds import door, export, sheet
+from server.feeds.desk import FeedDesk
+from server.feeds.door import FeedToken, caller_of
+from server.feeds.stream import EventStream
+from server.kit.clock import Clock
+from server.kit.database import Database
+from server.kit.ids import uuid7
+from server.kit.principal import Principal
+from server.kit.problems import Invalid
+from server.kit.settings import Settings
+from server.rooms import service as rooms
+
+_FEED = "/rooms/{room_id:uuid}/feed"
+
+Token = Annotated[str | None, QueryParameter(max_length=2048, description="In place of a header.")]
+
+
+class NewToken(msgspec.Struct, forbid_unknown_fields=True):
+    days: Annotated[int, msgspec.Meta(ge=1, le=365)]
+
+
+@post("/api/rooms/{room_id:uuid}/feed-tokens", status_code=HTTP_201_CREATED, tags=["feeds"])
+async def make_token(
+    room_id: FromPath[UUID],
+    data: NewToken,
+    staff: Principal,
+    session: AsyncSession,
+    settings: Settings,
+    clock: Clock,
+) -> FeedToken:
+    """For a tool of the merchant's own, by whoever may see the room's figures."""
+    room = await rooms.to_count(session, staff, room_id)
+    return door.issue(settings, room.id, staff.id, clock(), data.days)
+
+
+@websocket("/ws/rooms/{room_id:str}/feed")
+async def feed_socket(
+    socket: WebSocket[Any, Any, Any],
+    room_id: FromPath[str],
+    database: Database,
+    settings: Settings,
+    clock: Clock,
+    hub: Hub,
+) -> None:
+    await serve(socket, hub, FeedDesk(database, settings, clock, caller_of(socket), room_id))
+
+
+@get(f"/api{_FEED}", media_type="text/event-stream", tags=["feeds"])
+async def feed_stream(
+    request: Request[Any, Any, Any],
+    room_id: FromPath[UUID],
+    database: Database,
+    settings: Settings,
+    clock: Clock,
+    hub: Hub,
+    token: Token = None,
+    last_event_id: Annotated[str | None, HeaderParameter(name="Last-Event-ID")] = None,
+    after: Annotated[str | None, QueryParameter(description="The same, for who can't send a header.")] = None,
+) -> EventStream:
+    """Server-sent events, without an end; docs/integrating.md tells how to read them."""
+    desk = FeedDesk(database, settings, clock, caller_of(request), str(room_id))
+    return EventStream(hub, desk, last_event_id or after or None)
+
+
+@get(f"/api{_FEED}/export", media_type="text/csv", tags=["feeds"])
+async def export_feed(
+    request: Request[Any, Any, Any],
+    room_id: FromPath[UUID],
+    database: Database,
+    settings: Settings,
+    clock: Clock,
+    token: Token = None,
+    format: FromQuery[Literal["csv", "jsonl"]] = "csv",
+    kinds: Annotated[str, QueryParameter(max_length=100)] = ",".join(export.KINDS),
+) -> Stream:
+    """What happened so far, oldest first; `kinds` are some of comments, entries, gifts, orders. docs/integrating.md has
+    the columns."""
+    asked = _kinds(kinds)
+    async with database.transaction() as session:
+        _, room = await door.admit(session, settings, caller_of(request), room_id, clock())
+    rows = export.happened(database, room.id, asked, until=uuid7())
+    content: AsyncIterator[bytes] = sheet.as_csv(rows) if format == "csv" else sheet.as_jsonl(rows)
+    headers = {
+        "Content-Disposition": sheet.disposition(room.title, clock(), format),
+        "X-Accel-Buffering": "no",
+    }
+    return Stream(content, media_type=sheet.MEDIA_TYPES[format], headers=headers)
+
+
+def _kinds(text: str) -> Sequence[str]:
+    asked = text.split(",")
+    if unknown := sorted(set(asked) - set(export.KINDS)):
+        message = f"not {', '.join(map(repr, unknown))}, but some of {', '.join(export.KINDS)}"
+        raise Invalid(errors=[{"field": "kinds", "message": message}])
+    return asked
+
+
+ROUTES = [make_token, feed_socket, feed_stream, export_feed]

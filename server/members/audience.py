@@ -1,0 +1,63 @@
+"""Whom a room takes: asked at its door, and again wherever its viewers order, claim and tip."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from server.kit.problems import Forbidden, NotFound, Problem
+
+
+class Audience(StrEnum):
+    PUBLIC = "public"
+    INVITED = "invited"
+    MEMBERS = "members"
+    STAFF = "staff"
+
+
+class InvitedOnly(Forbidden):
+    slug, title = "invited-only", "This room is for invited viewers"
+
+
+class MembersOnly(Forbidden):
+    slug, title = "members-only", "This room is for members; sign in by phone first"
+
+
+def refusal(audience: Audience, *, has_phone: bool, invited: bool) -> Problem | None:
+    """Why a viewer of the room's brand is not taken; rooms for staff are not there. `invited`: came to the room through
+    somebody's link, or was in it before."""
+    match audience:
+        case Audience.PUBLIC:
+            return None
+        case Audience.INVITED:
+            return None if invited else InvitedOnly()
+        case Audience.MEMBERS:
+            return None if has_phone else MembersOnly()
+        case Audience.STAFF:
+            return NotFound()
+
+
+# Tables of upper layers are read here by name, not by import: one question for all who ask it.
+_VIEWER = text(
+    """
+    SELECT r.audience, m.phone IS NOT NULL AS has_phone, r.audience = 'invited' AND (
+        EXISTS (SELECT 1 FROM visit v WHERE v.room_id = r.id AND v.member_id = m.id)
+        OR EXISTS (SELECT 1 FROM touch t JOIN invitation_link l ON l.id = t.link_id
+                   WHERE t.member_id = m.id AND l.room_id = r.id AND t.refused IS NULL)) AS invited
+    FROM member g JOIN member m ON m.id = coalesce(g.merged_into, g.id)
+    JOIN room r ON r.id = :room_id AND r.brand_id = g.brand_id
+    WHERE g.id = :member_id
+    """
+)
+
+
+async def must_take(session: AsyncSession, room_id: UUID, member_id: UUID) -> None:
+    """Raises `NotFound` (404; also for another brand's room), `InvitedOnly`, `MembersOnly` (403)."""
+    row = (await session.execute(_VIEWER, {"room_id": room_id, "member_id": member_id})).first()
+    if row is None:
+        raise NotFound
+    if problem := refusal(Audience(row.audience), has_phone=row.has_phone, invited=row.invited):
+        raise problem
