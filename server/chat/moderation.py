@@ -22,8 +22,8 @@ from server.chat.facts import (
     MemberUnmuted,
     SaidLine,
 )
+from server.chat.lines import ask
 from server.chat.models import ChatMessage, ChatSetting, Mute
-from server.chat.service import ask
 from server.kit.facts import record
 from server.kit.paging import PAGE, before
 from server.kit.principal import Principal

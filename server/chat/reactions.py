@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from live.events import EXPELLED, RoomEvent, moderation_topic, member_topic, room_topic
+from live.events import EXPELLED, RoomEvent, member_topic, moderation_topic, room_topic
 from server.chat.facts import (
     ChatDeleted,
     ChatRestored,
@@ -178,7 +178,9 @@ def tell_of_questions(fact: QuestionsAsked) -> Iterator[RoomEvent]:
 @announces(QuestionReopened)
 def tell_of_reopening(fact: QuestionReopened) -> Iterator[RoomEvent]:
     asked = fact.question
-    yield fact.event(moderation_topic(fact.room_id), "question.asked", message=asked.message, about=asked.about)
+    yield fact.event(
+        moderation_topic(fact.room_id), "question.asked", message=asked.message, about=asked.about
+    )
 
 
 @announces(QuestionSettled)

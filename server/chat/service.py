@@ -8,86 +8,32 @@ go to the room by the talk lane.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
 from uuid import UUID
 
-import msgspec
 import structlog
-from sqlalchemy import text
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from live.broker import Broker, BrokerUnavailable
 from live.events import room_topic
-from server.chat import questions, rules
-from server.chat.facts import (
-    QUOTED,
-    AskedLine,
-    HeldLine,
-    LinesHeld,
-    LinesSaid,
-    QuestionsAsked,
-    Quoted,
-    SaidLine,
-)
+from server.chat import lines, rules
+from server.chat.facts import SaidLine
+from server.chat.lines import Said, Waiting, as_talk
 from server.chat.pace import Pace
-from server.chat.policy import SHOWN, Policies, Policy, Ruling
+from server.chat.policy import SHOWN, Policies
 from server.kit.clock import Clock
 from server.kit.database import Database, log_failure
-from server.kit.facts import record
 from server.kit.ids import uuid7
 from server.kit.principal import Principal
-from server.kit.problems import Conflict, Problem, Unavailable
+from server.kit.problems import Unavailable
 from server.kit.redis import Redis
 
 log = structlog.get_logger()
-T = TypeVar("T")
 
 MAX_BATCH = 256
 MAX_WAITING = 10_000
 """Lines in line in one process; beyond it a line is told to come again."""
 JUDGED_AT_MOST = 4
 """Times that a line is judged, while its room's rules change under it."""
-
-
-class RefReused(Conflict):
-    slug, title = "ref-reused", "Another line was said under this ref"
-
-
-class Said(msgspec.Struct, frozen=True):
-    """`talk` is the line as others see it (a JSON object); None while it waits for a moderator."""
-
-    id: UUID
-    talk: bytes | None
-
-
-class _Waiting(msgspec.Struct, eq=False):
-    line: SaidLine
-    brand_id: UUID
-    room_id: UUID
-    ref: str
-    by_viewer: bool
-    reply_to: UUID | None
-    answer: asyncio.Future[Said]
-    policy: Policy | None = None
-    ruling: Ruling = SHOWN
-
-    def settle(self, outcome: Said | Problem) -> None:
-        if self.answer.done():
-            return
-        if isinstance(outcome, Problem):
-            self.answer.set_exception(outcome)
-        else:
-            self.answer.set_result(outcome)
-
-
-class _Talk(SaidLine, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="chat.said"):
-    pass
-
-
-def as_talk(line: SaidLine) -> bytes:
-    return msgspec.json.encode(_Talk(**{name: getattr(line, name) for name in line.__struct_fields__}))
 
 
 class Chat:
@@ -97,7 +43,7 @@ class Chat:
         self._pace = Pace(redis)
         self._policies = Policies(database)
         self._clock = clock
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[Waiting] = []
         self._worker: asyncio.Task[None] | None = None
 
     async def say(
@@ -133,17 +79,17 @@ class Chat:
             always=who.kind == "staff",
         )
         answer: asyncio.Future[Said] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(line, who.brand_id, room_id, ref, by_viewer, reply_to, answer))
+        self._waiting.append(Waiting(line, who.brand_id, room_id, ref, by_viewer, reply_to, answer))
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
         return await asyncio.shield(answer)
 
-    async def tell(self, room_id: UUID, lines: Sequence[SaidLine]) -> None:
+    async def tell(self, room_id: UUID, said: Sequence[SaidLine]) -> None:
         """Lines that were committed, to the room."""
         try:
-            await self._broker.say(room_topic(room_id), [as_talk(line) for line in lines])
+            await self._broker.say(room_topic(room_id), [as_talk(line) for line in said])
         except BrokerUnavailable:
-            log.warning("lines were kept but not heard", room_id=str(room_id), lines=len(lines))
+            log.warning("lines were kept but not heard", room_id=str(room_id), lines=len(said))
 
     async def hide(self, room_id: UUID, message_id: UUID) -> None:
         """Newcomers are no longer shown a line that was deleted; whoever saw it learns of it by a fact."""
@@ -169,19 +115,19 @@ class Chat:
             for waiting in batch:
                 waiting.settle(Unavailable("The line was not kept; say it again", retry_after_s=1))
 
-    async def _write(self, batch: Sequence[_Waiting]) -> list[_Waiting]:
+    async def _write(self, batch: Sequence[Waiting]) -> list[Waiting]:
         """Those whose rules changed meanwhile: they have to be judged again."""
         if not batch:
             return []
         for waiting in batch:
             await self._judge(waiting)
         async with self._database.transaction() as session:
-            await _quote(session, batch)
-            fresh = await _insert(session, [w for w in batch if w.ruling.refused is None])
+            await lines.quote(session, batch)
+            fresh = await lines.insert(session, [w for w in batch if w.ruling.refused is None])
             new = [waiting for waiting in batch if waiting.line.id in fresh]
-            await _record(session, new)
+            await lines.record_new(session, new)
             old = [waiting for waiting in batch if waiting.line.id not in fresh]
-            outcomes = await _explain(session, old) if old else []
+            outcomes = await lines.explain(session, old) if old else []
         await self._tell_shown(new)
         stale = []
         for waiting, outcome in zip(old, outcomes, strict=True):
@@ -192,206 +138,14 @@ class Chat:
                 stale.append(waiting)
         return stale
 
-    async def _judge(self, waiting: _Waiting) -> None:
+    async def _judge(self, waiting: Waiting) -> None:
         waiting.policy = await self._policies.of(waiting.brand_id, waiting.room_id)
         waiting.ruling = waiting.policy.judge(waiting.line.text) if waiting.by_viewer else SHOWN
 
-    async def _tell_shown(self, new: Sequence[_Waiting]) -> None:
-        for (_, room_id), some in _by_room(new).items():
-            if lines := [waiting.line for waiting in some if waiting.ruling.why is None]:
-                await self.tell(room_id, lines)
+    async def _tell_shown(self, new: Sequence[Waiting]) -> None:
+        for (_, room_id), some in lines.by_room(new).items():
+            if shown := [waiting.line for waiting in some if waiting.ruling.why is None]:
+                await self.tell(room_id, shown)
         for waiting in new:
-            shown = as_talk(waiting.line) if waiting.ruling.why is None else None
-            waiting.settle(Said(waiting.line.id, shown))
-
-
-def _by_room(batch: Iterable[_Waiting]) -> dict[tuple[UUID, UUID], list[_Waiting]]:
-    rooms: dict[tuple[UUID, UUID], list[_Waiting]] = defaultdict(list)
-    for waiting in batch:
-        rooms[waiting.brand_id, waiting.room_id].append(waiting)
-    return rooms
-
-
-async def _quote(session: AsyncSession, batch: Sequence[_Waiting]) -> None:
-    """Give answers the line that they answer; one that is gone, hidden or another room's is answered without it."""
-    asked = {waiting.reply_to for waiting in batch if waiting.reply_to is not None}
-    if not asked:
-        return
-    rows = await session.execute(
-        text(
-            "SELECT id, room_id, writer_id, name, text FROM chat_message "
-            "WHERE id = ANY(CAST(:ids AS uuid[])) AND state = 'shown' AND deleted_at IS NULL"
-        ),
-        {"ids": list(asked)},
-    )
-    found = {(row.room_id, row.id): row for row in rows}
-    for waiting in batch:
-        if waiting.reply_to is not None and (row := found.get((waiting.room_id, waiting.reply_to))):
-            quoted = Quoted(id=row.id, member_id=row.writer_id, name=row.name, text=row.text[:QUOTED])
-            waiting.line = msgspec.structs.replace(waiting.line, reply_to=quoted)
-
-
-async def _record(session: AsyncSession, new: Sequence[_Waiting]) -> None:
-    for (brand_id, room_id), some in _by_room(new).items():
-        shown = [waiting.line for waiting in some if waiting.ruling.why is None]
-        if shown:
-            await record(session, LinesSaid(brand_id=brand_id, room_id=room_id, lines=shown))
-            await ask(session, brand_id, room_id, shown)
-        held = [
-            HeldLine(message=waiting.line, why=waiting.ruling.why, pattern=waiting.ruling.pattern)
-            for waiting in some
-            if waiting.ruling.why is not None
-        ]
-        if held:
-            await record(session, LinesHeld(brand_id=brand_id, room_id=room_id, lines=held))
-
-
-async def ask(session: AsyncSession, brand_id: UUID, room_id: UUID, lines: Sequence[SaidLine]) -> None:
-    """Put the questions among the lines that a room was shown before its operators."""
-    asked = [
-        AskedLine(message=line, about=about)
-        for line in lines
-        if line.role == "member" and (about := questions.about(line.text)) is not None
-    ]
-    if not asked:
-        return
-    await session.execute(
-        text(
-            """
-            INSERT INTO question (message_id, room_id, kind, asked_at)
-            SELECT q.id, :room_id, q.kind, q.at
-            FROM unnest(CAST(:ids AS uuid[]), CAST(:kinds AS text[]), CAST(:times AS timestamptz[]))
-                 AS q(id, kind, at)
-            ON CONFLICT DO NOTHING
-            """
-        ),
-        {
-            "room_id": room_id,
-            "ids": [one.message.id for one in asked],
-            "kinds": [one.about for one in asked],
-            "times": [one.message.at for one in asked],
-        },
-    )
-    await record(session, QuestionsAsked(brand_id=brand_id, room_id=room_id, questions=asked))
-
-
-_GIVEN = """
-    given AS (
-        SELECT * FROM unnest(
-            CAST(:ids AS uuid[]), CAST(:brands AS uuid[]), CAST(:rooms AS uuid[]), CAST(:writers AS uuid[]),
-            CAST(:names AS text[]), CAST(:roles AS text[]), CAST(:refs AS text[]), CAST(:texts AS text[]),
-            CAST(:times AS timestamptz[]), CAST(:states AS text[]), CAST(:replies AS uuid[]),
-            CAST(:room_versions AS int[]), CAST(:words_versions AS int[])) WITH ORDINALITY
-        AS g(id, brand_id, room_id, writer_id, name, role, ref, text, at, state, reply_to, room_version,
-             words_version, place)),
-    judged AS (
-        SELECT g.*,
-               coalesce((SELECT version FROM chat_setting s WHERE s.room_id = g.room_id), 0) = g.room_version
-               AND coalesce((SELECT version FROM word_version v WHERE v.brand_id = g.brand_id), 0) = g.words_version
-               AS rightly,
-               (SELECT max(m.until) FROM mute m
-                WHERE m.room_id = g.room_id AND m.member_id = g.writer_id AND m.until > g.at) AS muted_until,
-               (SELECT jsonb_build_object('until', b.until) FROM ban b
-                WHERE b.member_id = g.writer_id AND b.brand_id = g.brand_id AND b.lifted_at IS NULL
-                  AND (b.room_id = g.room_id OR b.room_id IS NULL) AND (b.until IS NULL OR b.until > g.at)
-                ORDER BY b.until DESC NULLS FIRST LIMIT 1) AS banned
-        FROM given g)
-"""
-
-_INSERT = text(
-    f"""
-    WITH {_GIVEN}
-    INSERT INTO chat_message (id, brand_id, room_id, writer_id, name, role, ref, text, at, state, reply_to)
-    SELECT g.id, g.brand_id, g.room_id, g.writer_id, g.name, g.role, g.ref, g.text, g.at, g.state, g.reply_to
-    FROM judged g JOIN room r ON r.id = g.room_id AND r.brand_id = g.brand_id AND r.state <> 'ended'
-    WHERE g.rightly AND g.muted_until IS NULL AND g.banned IS NULL
-    ORDER BY g.room_id, g.writer_id, g.ref
-    ON CONFLICT (room_id, writer_id, ref) DO NOTHING
-    RETURNING id
-    """  # noqa: S608  constants of this module
-)
-
-_EXPLAIN = text(
-    f"""
-    WITH {_GIVEN}
-    SELECT c.id, c.name, c.role, c.text, c.at, c.state, c.reply_to, q.writer_id AS quoted_writer, q.name AS quoted_name,
-           q.text AS quoted_text, g.muted_until, g.banned, g.rightly, r.state AS room_state
-    FROM judged g
-    LEFT JOIN chat_message c ON c.room_id = g.room_id AND c.writer_id = g.writer_id AND c.ref = g.ref
-    LEFT JOIN chat_message q ON q.id = c.reply_to
-    LEFT JOIN room r ON r.id = g.room_id AND r.brand_id = g.brand_id
-    ORDER BY g.place
-    """  # noqa: S608  constants of this module
-)
-
-
-def _columns(batch: Sequence[_Waiting]) -> dict[str, list[Any]]:
-    def each(value: Callable[[_Waiting], T]) -> list[T]:
-        return [value(waiting) for waiting in batch]
-
-    return {
-        "ids": each(lambda w: w.line.id),
-        "brands": each(lambda w: w.brand_id),
-        "rooms": each(lambda w: w.room_id),
-        "writers": each(lambda w: w.line.member_id),
-        "names": each(lambda w: w.line.name),
-        "roles": each(lambda w: w.line.role),
-        "refs": each(lambda w: w.ref),
-        "texts": each(lambda w: w.line.text),
-        "times": each(lambda w: w.line.at),
-        "states": each(lambda w: w.ruling.state),
-        "replies": each(lambda w: w.line.reply_to and w.line.reply_to.id),
-        "room_versions": each(lambda w: w.policy.room_version if w.policy else 0),
-        "words_versions": each(lambda w: w.policy.words_version if w.policy else 0),
-    }
-
-
-async def _insert(session: AsyncSession, batch: Sequence[_Waiting]) -> set[UUID]:
-    """Rows go in by their unique key's order, so that two processes with the same lines can't wait for each other."""
-    if not batch:
-        return set()
-    return set((await session.execute(_INSERT, _columns(batch))).scalars())
-
-
-async def _explain(session: AsyncSession, old: Sequence[_Waiting]) -> list[Said | Problem | None]:
-    """Why these lines were passed over; None for what was judged by rules that are no more. A statement of its own: it
-    sees lines that another process just committed."""
-    rows = (await session.execute(_EXPLAIN, _columns(old))).all()
-    return [_outcome(waiting, row) for waiting, row in zip(old, rows, strict=True)]
-
-
-def _outcome(waiting: _Waiting, row: Any) -> Said | Problem | None:
-    if row.id is not None:
-        return _said_before(waiting, row)
-    if row.room_state is None or row.room_state == "ended":
-        return rules.RoomEnded()
-    if row.banned is not None:
-        return rules.Banned(until=row.banned["until"])
-    if row.muted_until is not None:
-        return rules.Muted(muted_until=row.muted_until.isoformat())
-    if not row.rightly:
-        return None
-    if waiting.ruling.refused is not None:
-        return waiting.ruling.refused
-    return Unavailable("The line was not kept; say it again", retry_after_s=1)  # unmuted at this very moment
-
-
-def _said_before(waiting: _Waiting, row: Any) -> Said | Problem:
-    if row.text != waiting.line.text:
-        return RefReused()
-    quoted = None
-    if row.quoted_name is not None:
-        quoted = Quoted(
-            id=row.reply_to, member_id=row.quoted_writer, name=row.quoted_name, text=row.quoted_text[:QUOTED]
-        )
-    first = SaidLine(
-        id=row.id,
-        member_id=waiting.line.member_id,
-        name=row.name,
-        role=row.role,
-        text=row.text,
-        at=row.at,
-        reply_to=quoted,
-        always=waiting.line.always,
-    )
-    return Said(row.id, as_talk(first) if row.state == "shown" else None)
+            talk = as_talk(waiting.line) if waiting.ruling.why is None else None
+            waiting.settle(Said(waiting.line.id, talk))

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
-from server.chat import acts, bans, moderation, moderators, service, settings, undoing
+from server.chat import acts, bans, lines, moderation, moderators, settings, undoing
 from server.chat import asked as queue
 from server.chat.models import ChatMessage, ModerationAct
 from server.kit.facts import announcements, kinds
@@ -39,6 +39,7 @@ async def events(stage: Stage, kind: str):
         event
         for body in await stage.facts(kind)
         for event in announcements(msgspec.convert(body, kinds()[kind]))
+        if not event.topic.startswith("feed:")
     ]
 
 
@@ -305,7 +306,7 @@ async def test_only_who_may_do_the_opposite_undoes_and_other_brands_find_nothing
 async def asked(stage: Stage, words: str = "多少钱") -> ChatMessage:
     message = await line(stage, words)
     async with stage.session() as session:
-        await service.ask(session, stage.shop.brand_id, stage.room_id, [moderation.line_of(message)])
+        await lines.ask(session, stage.shop.brand_id, stage.room_id, [moderation.line_of(message)])
     return message
 
 

@@ -10,9 +10,10 @@ from sqlalchemy import text
 from live.events import room_topic
 from server.chat import bans, moderation, pace, rules, settings
 from server.chat.facts import LinesSaid
+from server.chat.lines import RefReused
 from server.chat.models import Word
 from server.chat.reactions import follow_the_member
-from server.chat.service import Chat, RefReused
+from server.chat.service import Chat
 from server.kit.facts import announcements
 from server.kit.ids import uuid7
 from server.kit.problems import TooMany
@@ -307,7 +308,8 @@ async def test_an_answer_quotes_the_line_and_is_told_to_its_writer(stage, chat):
     assert len(line["reply_to"]["text"]) == 60
     assert line["always"] is True
     facts = await stage.facts("chat.said")
-    (mention,) = announcements(msgspec.convert(facts[-1], LinesSaid))
+    told = announcements(msgspec.convert(facts[-1], LinesSaid))
+    (mention,) = [event for event in told if event.topic.startswith("member:")]
     assert (mention.topic, mention.kind) == (f"member:{member.id}", "chat.mentioned")
     assert mention.data["message"]["text"] == "有的"
 
