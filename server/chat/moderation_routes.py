@@ -70,7 +70,8 @@ class ChangeSetting(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ActView(msgspec.Struct):
-    """`undone` acts can't be undone again; undoing is an act of its own."""
+    """`undone` acts can't be undone again; undoing is an act of its own. `detail` is what was before, but for lists of
+    words, which may be long."""
 
     act_id: UUID
     act: str
@@ -231,7 +232,7 @@ def _act(row: ModerationAct, names: dict[UUID, str]) -> ActView:
         target_id=row.target_id,
         target=names.get(row.target_id, ""),
         note=row.note,
-        detail=row.detail,
+        detail={name: value for name, value in row.detail.items() if not isinstance(value, list)},
         undone=row.undone_by is not None,
     )
 

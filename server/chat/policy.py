@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import msgspec
 
 from server.chat import rules, word_lists
 from server.chat.models import ChatSetting
-from server.chat.words import Effect, Words
+from server.chat.words import Effect, WordRule, Words
 from server.kit.database import Database
 from server.kit.problems import Problem
 
@@ -63,6 +64,8 @@ class Policies:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: OrderedDict[UUID, Policy] = OrderedDict()
+        # Rooms with the same words share what was compiled of them: of a long list it is some 50 MB.
+        self._compiled: WeakValueDictionary[tuple[WordRule, ...], Words] = WeakValueDictionary()
 
     async def of(self, brand_id: UUID, room_id: UUID) -> Policy:
         if (known := self._known.get(room_id)) is not None:
@@ -77,12 +80,17 @@ class Policies:
             pre_review=setting.pre_review,
             links=setting.links,
             slow_s=setting.slow_s,
-            words=await asyncio.to_thread(Words, word_rules),
+            words=await self._words(tuple(word_rules)),
         )
         self._known[room_id] = policy
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return policy
+
+    async def _words(self, word_rules: tuple[WordRule, ...]) -> Words:
+        if (words := self._compiled.get(word_rules)) is None:
+            words = self._compiled[word_rules] = await asyncio.to_thread(Words, word_rules)
+        return words
 
     def forget(self, room_id: UUID) -> None:
         self._known.pop(room_id, None)

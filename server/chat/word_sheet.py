@@ -31,8 +31,8 @@ EFFECTS = {
     Effect.ALLOW: ("允许", "放行", "通过", "白名单", "allow"),
 }
 YES_NO = {
-    True: ("", "是", "开", "有", "yes", "y", "true", "1"),
-    False: ("否", "关", "无", "no", "n", "false", "0"),
+    True: ("是", "开", "有", "yes", "y", "true", "1"),
+    False: ("", "否", "关", "无", "no", "n", "false", "0"),
 }
 _COLUMN_OF = {header: column for column, headers in COLUMNS.items() for header in headers}
 _EFFECT_OF = {cell: effect for effect, cells in EFFECTS.items() for cell in cells}
@@ -54,7 +54,7 @@ class WordSheet(msgspec.Struct):
 
 def read(body: bytes) -> WordSheet:
     """UTF-8 with or without a mark, UTF-16 with one, or GB18030; comma, semicolon or tab. A cell left empty says to
-    refuse, by sound too.
+    refuse, and as written only: of a long list many words sound like something harmless.
 
     Raises `UnreadableList` (422) when nothing at all can be told from the file.
     """
