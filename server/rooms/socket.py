@@ -39,6 +39,7 @@ from server.kit.problems import Forbidden, NotFound, NotSignedIn, Problem
 from server.kit.settings import Settings
 from server.rooms import service
 from server.rooms.models import Room
+from server.rooms.robots import is_robot
 from server.rooms.rules import may_run, may_see, may_see_figures
 from server.rooms.snapshot import RoomViews
 from server.stores.models import Store
@@ -116,7 +117,9 @@ class House:
 
 
 def _refused(problem: Problem) -> Refusal:
-    code = {NotFound: CloseCode.NO_SUCH_ROOM, Banned: CloseCode.BANNED}.get(type(problem), CloseCode.NOT_ALLOWED)
+    code = {NotFound: CloseCode.NO_SUCH_ROOM, Banned: CloseCode.BANNED}.get(
+        type(problem), CloseCode.NOT_ALLOWED
+    )
     return Refusal(problem.body(), code)
 
 
@@ -131,14 +134,25 @@ class RoomDesk:
         "_house",
         "_may_speak",
         "_moderates",
+        "_robot",
         "_store_id",
         "_token",
         "_topics",
         "_who",
     )
 
-    def __init__(self, house: House, who: Principal | None, token: str, room: str, *, control: bool) -> None:
+    def __init__(
+        self,
+        house: House,
+        who: Principal | None,
+        token: str,
+        room: str,
+        *,
+        control: bool,
+        robot: bool = False,
+    ) -> None:
         self._house = house
+        self._robot = robot
         self._who = who
         self._token = token
         self._asked = room
@@ -181,7 +195,7 @@ class RoomDesk:
         }
         self._topics = self._topics_for(who, room)
         present = None
-        if who.kind == "member":
+        if who.kind == "member" and not self._robot:
             present = Presentee(str(room_id), str(who.id), {"name": who.name})
         recheck = who.kind == "staff" or self._moderates
         return Entrance(self._topics, msgspec.to_builtins(you), present, recheck)
@@ -245,6 +259,8 @@ class RoomDesk:
                 await bans.must_be_welcome(session, who, room_id, self._device, self._house.clock())
             except Problem as problem:
                 raise _refused(problem) from problem
+        if self._robot:
+            return
         self._house.hub.spawn(self._house.visits.enter(room_id, self._store_id, who))
         if first:
             self._house.joins.add(room_id, who.name)
@@ -357,7 +373,8 @@ async def room_socket(
     socket: WebSocket[Any, Any, Any], room_id: str, house: House, view: str | None = None
 ) -> None:
     who, token = socket.scope.get("user"), socket.scope.get("auth") or ""
-    desk = RoomDesk(house, who, token, room_id, control=view == "control")
+    robot = is_robot(socket.headers.get("user-agent", ""))
+    desk = RoomDesk(house, who, token, room_id, control=view == "control", robot=robot)
     await serve(socket, house.hub, desk)
 
 

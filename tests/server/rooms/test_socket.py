@@ -9,7 +9,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from server.kit.principal import Role
-from tests.server.rooms.floor import Floor, open_floor
+from tests.server.rooms.floor import Floor, Visitor, open_floor
 
 
 @pytest.fixture
@@ -188,3 +188,22 @@ async def test_a_stores_page_hears_of_its_arrivals_and_another_stores_does_not_g
     async with floor.visitor(other, path=path) as page:
         await page.send(type="hello", v=1)
         assert await closed_with(page) == 4521
+
+
+@pytest.mark.parametrize(
+    ("name", "counted"),
+    [
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) MicroMessenger/8.0", 1),
+        ("Mozilla/5.0 (X11; Linux x86_64) HeadlessChrome/140.0", 1),
+        ("Mozilla/5.0 (compatible; bingbot/2.0)", 0),
+        ("facebookexternalhit/1.1", 0),
+    ],
+)
+async def test_whoever_says_that_it_is_a_robot_hears_the_room_and_is_not_counted(floor, name, counted):
+    member = await floor.stage.shop.member()
+    address = floor.address(f"/ws/rooms/{floor.stage.room_id}") + f"?token={await floor.token(member)}"
+    async with connect(address, user_agent_header=name) as socket:
+        visitor = Visitor(socket)
+        assert (await visitor.hello())["type"] == "welcome"
+        viewers = await floor.ask("GET", f"/api/rooms/{floor.stage.room_id}/viewers", floor.stage.host)
+        assert viewers.json()["count"] == counted
