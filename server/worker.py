@@ -89,7 +89,8 @@ async def _say_ready(
             log_failure(log, "not ready yet", error)
             await _pause(stop, SWEEP_S)
         else:
-            return ready()
+            ready()
+            return
 
 
 async def _every(seconds: float, act: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:

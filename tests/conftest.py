@@ -1,7 +1,8 @@
 """Real servers for the tests: one PostgreSQL and one Valkey a session, a fresh database for each test.
 
 `database_url` is a copy of a database that was migrated once; `redis_url` is emptied before each test. A test
-that has to kill a server makes its own by `postgres_server()` or `valkey_server()`.
+that has to kill a server makes its own by `postgres_server()` or `valkey_server()`. `valkey_cluster` is one for all
+that ask for it, mended and emptied before each test.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import redis
 from server.kit.database import migrate
 from server.run.embedded import EmbeddedServers, Postgres, RunningServer, Valkey
 from server.run.folders import DataFolder
+from tests.live.cluster import ValkeyCluster
 
 TEMPLATE = "tests_template"
 _numbers = count(1)
@@ -82,6 +84,24 @@ def valkey_server(short_folder: Callable[[], Path]) -> Iterator[Callable[[], Run
     """Starts a Valkey of the test's own: `.url`, `.pid`, `.kill()`, `.start()` again with what it kept."""
     with ExitStack() as running:
         yield lambda: _started(Valkey(DataFolder(short_folder())), running)
+
+
+@pytest.fixture(scope="session")
+def running_cluster(short_folder: Callable[[], Path]) -> Iterator[ValkeyCluster]:
+    cluster = ValkeyCluster(short_folder())
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture
+def valkey_cluster(running_cluster: ValkeyCluster) -> ValkeyCluster:
+    """Three primaries and a replica of each, empty."""
+    running_cluster.mend()
+    running_cluster.flush()
+    return running_cluster
 
 
 @pytest.fixture

@@ -40,13 +40,15 @@ Remember = Callable[[AsyncSession, Sequence[facts.Fact]], Awaitable[None]]
 
 
 class OutboxRow(SQLModel, table=True):
-    """`seq` orders facts; `reacted_at` is null until everybody reacted to it and the members' store has it, `relayed_at`
-    until its topics heard of it, too (partial indexes: cost follows the backlog)."""
+    """`seq` orders facts; `reacted_at` is null until everybody reacted to it and the members' store has it,
+    `relayed_at` until its topics heard of it, too (partial indexes: cost follows the backlog)."""
 
     __tablename__ = "outbox"
     __table_args__ = (
         Index("ix_outbox_waiting", "seq", postgresql_where=text("relayed_at IS NULL")),
-        Index("ix_outbox_unreacted", "seq", postgresql_where=text("reacted_at IS NULL AND relayed_at IS NULL")),
+        Index(
+            "ix_outbox_unreacted", "seq", postgresql_where=text("reacted_at IS NULL AND relayed_at IS NULL")
+        ),
         Index("ix_outbox_relayed", "relayed_at", postgresql_where=text("relayed_at IS NOT NULL")),
     )
 
@@ -77,9 +79,9 @@ class Relay:
     """Runs in the worker. `publish` appends room events to the broker and raises when it can't be reached;
     `remember` writes a batch of facts to the members' timelines (idempotent by fact id).
 
-    A fact takes two steps, each marked by itself: everybody reacts, then its topics hear of it. While the broker is away
-    the second waits, in order, and the first goes on. What fails (a reaction, an announcement, a memory) makes its own
-    fact wait, which is passed by the others and tried again, with back-off, until it succeeds.
+    A fact takes two steps, each marked by itself: everybody reacts, then its topics hear of it. While the broker is
+    away the second waits, in order, and the first goes on. What fails (a reaction, an announcement, a memory) makes its
+    own fact wait, which is passed by the others and tried again, with back-off, until it succeeds.
     """
 
     def __init__(self, database: Database, publish: Publish, remember: Remember) -> None:
@@ -209,8 +211,8 @@ class Relay:
             await _mark(session, [row], attempts=row.attempts + 1, retry_at=utc_now() + delay)
 
     async def forget(self) -> None:
-        """Drop what was relayed long ago, with its marks: those of a fact that still waits keep its reactions from being
-        repeated, however old they are."""
+        """Drop what was relayed long ago, with its marks: those of a fact that still waits keep its reactions from
+        being repeated, however old they are."""
         async with self._database.transaction() as session:
             await session.execute(
                 text(

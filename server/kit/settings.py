@@ -189,7 +189,9 @@ class _Given:
     def turn_urls(self) -> tuple[str, ...]:
         urls = self.text("TURN_URL", "").replace(",", " ").split()
         if urls and not self.optional("TURN_SECRET"):
-            raise SettingsError("SHOWFLOOR_TURN_URL needs SHOWFLOOR_TURN_SECRET, the TURN server's own secret")
+            raise SettingsError(
+                "SHOWFLOOR_TURN_URL needs SHOWFLOOR_TURN_SECRET, the TURN server's own secret"
+            )
         return tuple(urls)
 
     def ice_servers(self) -> tuple[IceServer, ...]:

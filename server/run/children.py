@@ -67,8 +67,8 @@ class Child:
         self._stopping = False
 
     async def keep(self) -> None:
-        """Until `stop`. Raises ChildFailed when it can't be started at all, and whatever `begin` raises, but for what the
-        system lacks for a moment (OSError) once the child was ready."""
+        """Until `stop`. Raises ChildFailed when it can't be started at all, and whatever `begin` raises, but for what
+        the system lacks for a moment (OSError) once the child was ready."""
         failures = 0
         while not self._stopping:
             steady = await self._live()

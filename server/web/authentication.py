@@ -2,8 +2,8 @@
 
 Members send `Authorization: Bearer` (a signed token); staff a Bearer or the HttpOnly cookie. Other sites can cause any
 request but one with a Bearer: with the visitor's cookie, or to sign them in as somebody else. So what changes something
-without a Bearer must come from this origin (as Go's CrossOriginProtection does it: `Sec-Fetch-Site`, else `Origin`), and
-so must a WebSocket handshake. Only a public room's picture may be asked for from anywhere, by nobody.
+without a Bearer must come from this origin (as Go's CrossOriginProtection does it: `Sec-Fetch-Site`, else `Origin`),
+and so must a WebSocket handshake. Only a public room's picture may be asked for from anywhere, by nobody.
 """
 
 from __future__ import annotations

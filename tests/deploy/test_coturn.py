@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from server.kit.settings import IceServer, Settings
+from server.rooms.media_proxy import TURN_TTL, turn_server
 from tests.acceptance.demo import ROOT, eventually, free_port
 
 TURNSERVER = shutil.which("turnserver") or ""
@@ -53,8 +52,24 @@ def _answers(port: int) -> bool:
             return False
 
 
-def _allocates(port: int, password: str, user: str) -> bool:
+def _handed_out(at: datetime) -> IceServer:
+    """The credential that the web role makes for a session."""
+    settings = Settings(
+        database_url="",
+        redis_url="",
+        data=Path("/nowhere"),
+        secret="ab" * 32,
+        base_url="",
+        turn_urls=("turn:turn.example.net",),
+        turn_secret=SECRET,
+    )
+    return turn_server(settings, at)
+
+
+def _allocates(port: int, user: str | None, password: str | None) -> bool:
     """Whether an allocation is granted (the relay itself must stay shut towards private addresses)."""
+    assert user
+    assert password
     client = [CLIENT, "-y", "-n", "1", "-c", "-u", user, "-w", password, "-p", str(port), "-v", "127.0.0.1"]
     try:
         seen = subprocess.run(client, capture_output=True, text=True, timeout=8)
@@ -64,8 +79,9 @@ def _allocates(port: int, password: str, user: str) -> bool:
     return "Received relay addr" in output
 
 
-def test_a_signed_user_is_served_and_a_forged_one_is_not(turn_port: int) -> None:
-    user = f"{int(time.time()) + 600}:viewer"
-    password = base64.b64encode(hmac.digest(SECRET.encode(), user.encode(), hashlib.sha1)).decode()
-    assert _allocates(turn_port, password, user)
-    assert not _allocates(turn_port, "forged", user)
+def test_a_user_of_ours_is_served_until_its_time_is_over_and_a_forged_one_is_not(turn_port: int) -> None:
+    now = datetime.now(UTC)
+    fresh, over = _handed_out(now), _handed_out(now - TURN_TTL - timedelta(minutes=1))
+    assert _allocates(turn_port, fresh.username, fresh.credential)
+    assert not _allocates(turn_port, over.username, over.credential)
+    assert not _allocates(turn_port, fresh.username, "forged")

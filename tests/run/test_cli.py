@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,18 @@ def test_role_without_its_urls_says_what_is_missing(role: str, tmp_path: Path) -
     done = _showfloor(role, SHOWFLOOR_DATA=str(tmp_path))
     assert done.returncode == 2
     assert "SHOWFLOOR_DATABASE_URL is not set" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["verify", "migrate"])
+def test_folder_that_cannot_be_used_is_told_in_words(command: str, short_folder: Callable[[], Path]) -> None:
+    folder = short_folder()
+    (folder / "postgres").mkdir()
+    (folder / "postgres" / "PG_VERSION").write_text("17\n")
+    done = _showfloor(command, "--data", str(folder))
+    assert done.returncode == 1
+    assert done.stderr.startswith("showfloor: ")
+    assert "written by PostgreSQL 17" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_doctor_finds_nothing_to_mend_on_a_good_machine(tmp_path: Path) -> None:

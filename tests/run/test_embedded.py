@@ -88,6 +88,18 @@ def test_server_left_by_a_killed_starter_is_ended_first(short_folder: Folder) ->
     again.stop()
 
 
+def test_another_systems_server_whose_path_ends_like_ours_goes_on(short_folder: Folder) -> None:
+    mine = short_folder()
+    theirs = short_folder() / mine.relative_to("/")
+    theirs.mkdir(parents=True)
+    servers = [RunningServer(Valkey(DataFolder(folder))) for folder in (theirs, mine)]
+    for server in servers:
+        server.start()
+    assert all(server.alive for server in servers)
+    for server in servers:
+        server.stop()
+
+
 def test_half_made_cluster_is_made_anew(short_folder: Folder) -> None:
     folder = DataFolder(short_folder())
     (folder.root / "postgres.new" / "base").mkdir(parents=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 import redis
 
 from server.kit.settings import SettingsError
-from server.run.embedded import EmbeddedServers
+from server.run.embedded import EmbeddedServerFailed, EmbeddedServers, Valkey
+from server.run.processes import running
 from server.run.reach import reached
 
 Folder = Callable[[], Path]
@@ -30,6 +32,37 @@ def test_stopped_system_is_started_for_the_time(short_folder: Folder) -> None:
         assert redis.from_url(url).ping()
     with pytest.raises(redis.ConnectionError):
         redis.from_url(url).ping()
+
+
+def test_only_what_no_url_names_is_the_folders(short_folder: Folder) -> None:
+    folder = short_folder()
+    with EmbeddedServers(folder, durable=False):
+        pass
+    for given, server in (("REDIS_URL", "postgres"), ("DATABASE_URL", "valkey")):
+        url = {"REDIS_URL": "redis://cache", "DATABASE_URL": "postgresql://shop@db/shop"}[given]
+        with reached(folder, {f"SHOWFLOOR_{given}": url}) as settings:
+            assert url in (settings.redis_url, settings.database_url)
+            assert _running(folder) == [server]
+    assert not _running(folder)
+
+
+def test_server_that_does_not_come_up_takes_the_other_along(
+    short_folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = short_folder()
+    with EmbeddedServers(folder, durable=False):
+        pass
+    monkeypatch.setattr(Valkey, "command", lambda _: ["false"])
+    with pytest.raises(EmbeddedServerFailed), reached(folder, {}):
+        pass
+    assert not _running(folder)
+
+
+def _running(folder: Path) -> list[str]:
+    """By name, in the order of their names."""
+    kept = re.escape(str(folder))
+    patterns = {"postgres": f".*postgres -D {kept}/", "valkey": f".*valkey-server .*{kept}/"}
+    return [name for name, pattern in patterns.items() if running(re.compile(pattern))]
 
 
 def test_folder_without_a_system_is_named(tmp_path: Path) -> None:

@@ -59,6 +59,8 @@ def test_missing_url_is_named_with_the_way_out(environ: dict[str, str]) -> None:
         ("ICE_SERVERS", "{}"),
         ("ICE_SERVERS", '[{"username": "x"}]'),
         ("SECRET", "password"),
+        ("TRUSTED_PROXIES", "nginx"),
+        ("INTERNAL_CA", "/nowhere/ca.crt"),
         ("LOG", "xml"),
     ],
 )
@@ -72,6 +74,19 @@ def test_ice_servers_come_with_one_url_or_several(environ: dict[str, str]) -> No
     stun, turn = Settings.from_env({**environ, "SHOWFLOOR_ICE_SERVERS": given}).ice_servers
     assert stun.urls == ["stun:a"]
     assert (turn.urls, turn.credential) == (["turn:b", "turn:c"], "p")
+
+
+def test_turn_urls_need_the_relays_secret(environ: dict[str, str]) -> None:
+    given = environ | {"SHOWFLOOR_TURN_URL": "turn:a?transport=udp, turns:a"}
+    with pytest.raises(SettingsError, match="SHOWFLOOR_TURN_SECRET"):
+        Settings.from_env(given)
+    settings = Settings.from_env(given | {"SHOWFLOOR_TURN_SECRET": "s"})
+    assert settings.turn_urls == ("turn:a?transport=udp", "turns:a")
+
+
+def test_proxies_are_addresses_or_networks(environ: dict[str, str]) -> None:
+    given = environ | {"SHOWFLOOR_TRUSTED_PROXIES": "10.1.0.0/16, 192.0.2.7"}
+    assert Settings.from_env(given).trusted_proxies == ("10.1.0.0/16", "192.0.2.7/32")
 
 
 def test_printed_settings_hold_no_secret(environ: dict[str, str]) -> None:

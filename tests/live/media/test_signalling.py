@@ -100,7 +100,9 @@ async def test_a_rooms_id_has_one_spelling_for_the_node(show, client, scope):
 
 async def test_conditions_beyond_ascii_match_nothing_and_are_no_error(show, client, created):
     odd = {"If-None-Match": "é".encode(), "If-Match": "é".encode()}
-    assert (await client.post(show.url("whip", "r"), content=BROWSER_OFFER, headers=SDP | odd)).status_code == 201
+    assert (
+        await client.post(show.url("whip", "r"), content=BROWSER_OFFER, headers=SDP | odd)
+    ).status_code == 201
     url = show.base_url + created.headers["Location"]
     assert slug(await client.patch(url, content=TRICKLE, headers=FRAGMENT | odd)) == "entity-tag-mismatch"
 

@@ -146,7 +146,9 @@ async def test_a_fact_that_still_waits_keeps_its_marks_however_old_they_are(towe
     async with tower.database.transaction() as session:
         long_ago = {"at": utc_now() - KEEP - timedelta(hours=1)}
         await session.execute(text("UPDATE fact_consumed SET at = :at"), long_ago)
-        await session.execute(text("UPDATE outbox SET relayed_at = :at WHERE relayed_at IS NOT NULL"), long_ago)
+        await session.execute(
+            text("UPDATE outbox SET relayed_at = :at WHERE relayed_at IS NOT NULL"), long_ago
+        )
     await tower.relay.forget()
     assert await _ids(tower.database, "outbox") == await _ids(tower.database, "fact_consumed")
     assert await _ids(tower.database, "outbox") == {waiting.fact_id}

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from server.attribution.models import InvitationLink, Touch, Visit
-from server.kit.principal import Role
 from server.kit.limits import Limiter
+from server.kit.principal import Role
 from server.kit.problems import Forbidden, NotFound, NotSignedIn, TooMany
 from server.kit.redis import Redis
 from server.members.audience import InvitedOnly, MembersOnly
