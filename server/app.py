@@ -29,6 +29,7 @@ from server.chat.service import Chat
 from server.chat.word_routes import ROUTES as WORDS
 from server.dashboards.routes import ROUTES as DASHBOARDS
 from server.dashboards.service import LatestFigures
+from server.feeds.routes import ROUTES as FEEDS
 from server.flash_sales import service as flash_sales
 from server.flash_sales.claims import ClaimDesk
 from server.flash_sales.routes import ROUTES as FLASH_SALES
@@ -84,6 +85,7 @@ FEATURES: Sequence[Any] = (
     *WORDS,
     *FLASH_SALES,
     *DASHBOARDS,
+    *FEEDS,
     *HEALTH,
     *METRICS,
 )

@@ -32,14 +32,14 @@ _FEED = "/rooms/{room_id:uuid}/feed"
 Token = Annotated[str | None, QueryParameter(max_length=2048, description="In place of a header.")]
 
 
-class NewToken(msgspec.Struct, forbid_unknown_fields=True):
+class NewFeedToken(msgspec.Struct, forbid_unknown_fields=True):
     days: Annotated[int, msgspec.Meta(ge=1, le=365)]
 
 
 @post("/api/rooms/{room_id:uuid}/feed-tokens", status_code=HTTP_201_CREATED, tags=["feeds"])
 async def make_token(
     room_id: FromPath[UUID],
-    data: NewToken,
+    data: NewFeedToken,
     staff: Principal,
     session: AsyncSession,
     settings: Settings,

@@ -36,6 +36,7 @@ def serve_web(
 ) -> None:
     """`tls` is (certificate chain, key), as files. `listen_fd` is a listening socket, shared with other processes."""
     from server.app import create_app
+    from server.feeds.transport import StreamProtocol
     from server.rooms.transport import UVICORN
 
     certificate, key = tls or (None, None)
@@ -45,6 +46,7 @@ def serve_web(
         listen_fd=listen_fd,
         ready_fd=ready_fd,
         **UVICORN,
+        http=StreamProtocol,
         forwarded_allow_ips=list(settings.trusted_proxies),
         ssl_certfile=certificate,
         ssl_keyfile=key,
@@ -59,6 +61,7 @@ def serve_media(settings: Settings, *, listen_fd: int | None = None, ready_fd: i
         address=split_address(settings.media_http),
         listen_fd=listen_fd,
         ready_fd=ready_fd,
+        http="httptools",
         ws="none",
         proxy_headers=False,
     )
@@ -133,7 +136,6 @@ def _serve(
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
         lifespan="on",
         server_header=False,
         access_log=False,

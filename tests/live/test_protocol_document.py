@@ -54,7 +54,7 @@ def test_every_fact_stands_as_it_would_in_a_batch() -> None:
         [msgspec.json.decode(line, type=Fact) for line in block.splitlines()]
         for block in examples("jsonl", "facts")
     ]
-    assert len(topics) == 5
+    assert len(topics) == 6
     for facts in topics:
         assert [fact.o for fact in facts] == list(range(1, len(facts) + 1))
         assert len({fact.kind for fact in facts}) == len(facts)

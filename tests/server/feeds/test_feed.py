@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
+import httpx
 import psutil
 import pytest
 
@@ -14,6 +15,7 @@ from live.protocol import Batch, Fact
 from live.room import Pause, Resume
 from server.feeds import stream
 from server.kit.ids import uuid7
+from tests.live.servers import lose_everything, written_through
 from tests.server.feeds.show import Event, Show, numbers, told
 from tests.server.rooms.floor import open_floor
 
@@ -159,6 +161,23 @@ async def test_facts_keep_their_numbers_where_one_epoch_ends_and_the_next_begins
     assert ids("7-3", "9-40", 39, 40) == ["9-39", "9-40"]
 
 
+async def test_a_server_that_is_lost_with_what_it_knew_is_told_in_the_stream_which_goes_on(
+    stage, valkey_server
+) -> None:
+    server = written_through(valkey_server())
+    async with open_floor(stage, server.url) as floor:
+        show = Show(floor)
+        async with show.stream(await show.token()) as events:
+            await show.direct(Pause())
+            await events.until(lambda event: event.kind == "room.state")
+            lose_everything(server)
+            await asyncio.to_thread(server.start)
+            reset = await events.until(lambda event: event.kind == "reset")
+            await show.direct(Resume())
+            after = await events.until(lambda event: is_live(event) and event.id != reset.id)
+            assert Position.parse(after.id) > Position.parse(reset.data["position"])
+
+
 # A reader who takes nothing, one who leaves, and the end of the process
 
 
@@ -226,15 +245,14 @@ async def test_a_reader_who_leaves_is_forgotten(show: Show) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_stream_ends_in_order_with_its_process(stage, redis_url, wired) -> None:
-    async with AsyncExitStack() as running:
-        floor = await running.enter_async_context(open_floor(stage, redis_url))
-        show = Show(floor)
-        token = await show.token()
-        client = await running.enter_async_context(AsyncExitStack())
-        events = await client.enter_async_context(show.stream(token))
-        stopped = asyncio.create_task(running.aclose())
-        async with asyncio.timeout(3):
-            await asyncio.wait({stopped, asyncio.create_task(events.to_the_end())})
+async def test_a_stream_ends_in_order_with_its_process(stage, redis_url) -> None:
+    running = AsyncExitStack()
+    floor = await running.enter_async_context(open_floor(stage, redis_url))
+    async with httpx.AsyncClient(base_url=floor.settings.base_url) as outside:
+        show = Show(replace(floor, web=outside))
+        async with show.stream(await show.token()) as events, asyncio.timeout(3):
+            stopped = asyncio.create_task(running.aclose())
+            await events.to_the_end()
+            await stopped
     assert events.comments[-1] == "going-away"
     assert events.retry_ms >= 100

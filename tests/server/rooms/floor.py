@@ -20,6 +20,7 @@ from live.broker.redis import RedisBroker
 from server.accounts import service as accounts
 from server.accounts.models import Account
 from server.app import create_app
+from server.feeds.transport import StreamProtocol
 from server.kit.outbox import Relay
 from server.kit.principal import Principal
 from server.kit.settings import Settings
@@ -132,7 +133,9 @@ async def open_floor(stage: Stage, redis_url: str) -> AsyncIterator[Floor]:
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     settings = settings_for(stage.database, redis_url, base_url=f"http://127.0.0.1:{port}", port=port)
-    config = uvicorn.Config(create_app(settings), **UVICORN, log_level="warning", access_log=False)
+    config = uvicorn.Config(
+        create_app(settings), **UVICORN, http=StreamProtocol, log_level="warning", access_log=False
+    )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     broker, stop = RedisBroker(redis_url), asyncio.Event()
