@@ -16,7 +16,7 @@ from server.attribution.models import Visit
 from server.attribution.queries import PAST_ALL
 from server.attribution.rules import Figures, GuideName, StoreName, ranking, tags
 from server.kit.paging import PAGE, Page, before, page
-from server.kit.principal import STORE_STAFF, Principal, Role
+from server.kit.principal import STORE_STAFF, Principal
 from server.kit.problems import Forbidden, NotFound
 from server.orders import service as orders
 from server.orders.service import OrderView
@@ -190,10 +190,16 @@ async def arrivals(
 async def store_orders(
     session: AsyncSession, staff: Principal, store_id: UUID, cursor: str | None
 ) -> Page[OrderView]:
-    """A store's orders are what its manager sees."""
-    as_manager = msgspec.structs.replace(staff, role=Role.MANAGER, store_id=store_id)
+    """Those that the store carried, for staff who may see it."""
     return await orders.listing(
-        session, as_manager, status=None, fulfilment=None, room_id=None, query=None, cursor=cursor
+        session,
+        staff,
+        status=None,
+        fulfilment=None,
+        room_id=None,
+        query=None,
+        cursor=cursor,
+        store_id=store_id,
     )
 
 

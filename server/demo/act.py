@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import ssl
 from typing import Any
 
 import httpx
@@ -33,13 +34,12 @@ LEAVES_UNPAID = 0.25
 async def act(settings: Settings, stop: asyncio.Event) -> None:
     """Until `stop`; whatever fails is tried again, since the web role may restart under it."""
     keys = msgspec.json.decode((settings.data / "demo.json").read_bytes())
-    secure = settings.internal_url.startswith("https")
-    # The local CA of `--lan` is not known to this client, which only talks to the web role of its own machine.
-    async with httpx.AsyncClient(base_url=settings.internal_url, timeout=10, verify=False) as web:  # noqa: S501
+    tls = settings.internal_tls()
+    async with httpx.AsyncClient(base_url=settings.internal_url, timeout=10, verify=tls) as web:
         tasks = [
             asyncio.create_task(_again(_play_clip, settings, keys, stop)),
             asyncio.create_task(_again(_run_sale, web, keys, stop)),
-            *(asyncio.create_task(_again(_visit, web, secure, keys, name, stop)) for name in NAMES),
+            *(asyncio.create_task(_again(_visit, web, tls, keys, name, stop)) for name in NAMES),
         ]
         await stop.wait()
         for task in tasks:
@@ -64,7 +64,7 @@ async def _play_clip(settings: Settings, keys: dict[str, Any], stop: asyncio.Eve
         await asyncio.to_thread(make_demo_clip, fresh)
         fresh.replace(clip)
     whip_url = f"{settings.internal_url}/whip/{keys['room_id']}"
-    await publish_clip(clip, whip_url, keys["whip_token"], stop, verify=False)
+    await publish_clip(clip, whip_url, keys["whip_token"], stop, verify=settings.internal_tls())
     await stop.wait()  # a host took over; the clip doesn't fight for the room
 
 
@@ -101,7 +101,7 @@ async def keep_sale(web: httpx.AsyncClient, keys: dict[str, Any]) -> None:
 
 
 async def _visit(
-    web: httpx.AsyncClient, secure: bool, keys: dict[str, Any], name: str, stop: asyncio.Event
+    web: httpx.AsyncClient, tls: ssl.SSLContext, keys: dict[str, Any], name: str, stop: asyncio.Event
 ) -> None:
     """One visitor: enters by the guide's link, chats, likes, now and then buys."""
     await _pause(stop, random.uniform(0, 6))
@@ -114,8 +114,8 @@ async def _visit(
     code = keys["invite_url"].rsplit("/", 1)[1]
     await web.post(f"/api/invitations/{code}/touches", headers=mine)
     base = str(web.base_url).rstrip("/").replace("http", "ws", 1)
-    tls: dict[str, Any] = {"ssl": _trusting()} if secure else {}
-    async with connect(f"{base}/ws/rooms/{keys['room_id']}?token={guest['token']}", **tls) as socket:
+    address = f"{base}/ws/rooms/{keys['room_id']}?token={guest['token']}"
+    async with connect(address, ssl=tls if base.startswith("wss") else None) as socket:
         await socket.send('{"type":"hello","v":1,"positions":{}}')
         listener = asyncio.create_task(_drain(socket))
         said = 0
@@ -152,15 +152,6 @@ async def _buy(
 async def _drain(socket: ClientConnection) -> None:
     async for _ in socket:
         pass
-
-
-def _trusting() -> Any:
-    import ssl
-
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

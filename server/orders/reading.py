@@ -51,6 +51,7 @@ async def listing(
     room_id: UUID | None,
     query: str | None,
     cursor: str | None,
+    store_id: UUID | None = None,
 ) -> Page[OrderView]:
     """A member's own orders; staff's in scope; newest first. A host sees those of a room that a host may run.
 
@@ -65,7 +66,7 @@ async def listing(
         wanted = wanted.where(Order.member_id == viewer.id)
     if viewer.role is Role.MANAGER:
         wanted = wanted.where(Order.store_id == viewer.store_id)
-    asked = {"status": status, "fulfilment": fulfilment, "room_id": room_id}
+    asked = {"status": status, "fulfilment": fulfilment, "room_id": room_id, "store_id": store_id}
     wanted = wanted.filter_by(**{column: value for column, value in asked.items() if value})
     if query:
         found = (col(column).icontains(query, autoescape=True) for column in (Order.number, Member.name))

@@ -14,7 +14,8 @@ from tests.faults.rush import COME_AGAIN_S, PATIENCE_S, Buyer, Tap
 from tests.faults.showroom import Showroom
 from tests.faults.watcher import Watcher
 
-ROUNDS = 8
+ROUNDS = 5
+"""So many baskets of one viewer may wait for their payment."""
 
 
 def test_each_tip_and_each_basket_is_booked_once(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import text
 
 from server.accounts.models import Account
 from server.kit.ids import uuid7
@@ -106,6 +107,25 @@ async def test_a_stores_lists_hold_its_own_alone(scene, shop):
     assert (arrival["member_id"], arrival["name"]) == (str(own.id), own.name)
     assert (arrival["orders"], arrival["amount_minor"], arrival["tags"]) == (1, 9900, ["buyer"])
     assert arrival["guide"] == {"account_id": str(shop.guide_id), "name": "Guide Li"}
+
+
+async def test_a_label_shows_its_number_to_who_hands_over_and_not_to_who_counts(scene, shop):
+    await scene.buy(await come(scene, shop, scene.guide))
+    async with shop.database.transaction() as session:
+        await session.execute(
+            text("UPDATE orders SET delivery = :label WHERE store_id = :store_id"),
+            {"label": '{"method": "delivery", "phone": "+8613900000002"}', "store_id": shop.store_id},
+        )
+    path = f"/api/stores/{shop.store_id}/orders"
+    for staff, number in (
+        (scene.manager, "+8613900000002"),
+        (shop.owner, "+8613900000002"),
+        (await scene.hire(Role.FINANCE, None, "Finance"), "+86139****0002"),
+    ):
+        (order,) = (await scene.get(staff, path)).json()["items"]
+        assert order["delivery"]["phone"] == number, staff.role
+    (own,) = (await scene.get(scene.guide, "/api/guide")).json()["orders"]
+    assert own["delivery"]["phone"] == "+8613900000002"
 
 
 async def test_arrivals_are_paged_newest_first_and_none_is_left_out(scene, shop):
