@@ -1,3 +1,4 @@
+import { deviceName } from './device'
 import { knows, say } from './i18n'
 import { memberToken } from './member'
 import { learnServerTime } from './time'
@@ -33,7 +34,7 @@ export interface Call {
   query?: Record<string, string | number | boolean | null | undefined>
   /** Same key again → same answer, nothing done twice. */
   key?: string
-  /** 'member' sends the viewer's token, 'staff' relies on the cookie, 'none' sends neither. */
+  /** 'member' sends the viewer's token and the device's name, 'staff' relies on the cookie, 'none' sends neither. */
   as?: 'member' | 'staff' | 'none'
   signal?: AbortSignal
 }
@@ -49,8 +50,10 @@ function headers(call: Call): Headers {
   if (call.raw) sent.set('Content-Type', call.raw.type)
   else if (call.body !== undefined) sent.set('Content-Type', 'application/json')
   if (call.key) sent.set('Idempotency-Key', call.key)
-  const token = (call.as ?? 'staff') === 'member' ? memberToken() : null
+  if (call.as !== 'member') return sent
+  const token = memberToken()
   if (token) sent.set('Authorization', `Bearer ${token}`)
+  sent.set('Showfloor-Device', deviceName())
   return sent
 }
 

@@ -30,9 +30,30 @@ export interface components {
             role: components["schemas"]["Role"];
             store: components["schemas"]["accounts_routes_StoreName"] | null;
         };
+        /** ActView */
+        ActView: {
+            act: string;
+            /** Format: uuid */
+            act_id: string;
+            actor: string;
+            /** Format: date-time */
+            at: string;
+            detail: {
+                [key: string]: unknown;
+            };
+            note: string;
+            target: string;
+            /** Format: uuid */
+            target_id: string;
+            undone: boolean;
+        };
         /** AddStock */
         AddStock: {
             add: number;
+        };
+        /** Answer */
+        Answer: {
+            text: string;
         };
         /** ArrivalView */
         ArrivalView: {
@@ -50,6 +71,18 @@ export interface components {
             /** Format: uuid */
             room_id: string;
             tags: string[];
+        };
+        /** AskBan */
+        AskBan: {
+            /** @default true */
+            devices: boolean;
+            /** @default false */
+            everywhere: boolean;
+            /** Format: uuid */
+            member_id: string;
+            minutes?: number | null;
+            /** @default  */
+            reason: string;
         };
         /** AskCode */
         AskCode: {
@@ -86,6 +119,19 @@ export interface components {
          * @enum {string}
          */
         Audience: "public" | "invited" | "members" | "staff";
+        /** BanView */
+        BanView: {
+            /** Format: date-time */
+            at: string;
+            /** Format: uuid */
+            ban_id: string;
+            everywhere: boolean;
+            /** Format: uuid */
+            member_id: string;
+            name: string;
+            reason: string;
+            until: string | null;
+        };
         /** Board */
         Board: {
             guides: components["schemas"]["GuideLine"][];
@@ -175,6 +221,12 @@ export interface components {
             audience?: components["schemas"]["Audience"];
             title?: string;
         };
+        /** ChangeSetting */
+        ChangeSetting: {
+            links?: boolean;
+            pre_review?: boolean;
+            slow_s?: number;
+        };
         /** ChangeSku */
         ChangeSku: {
             price_minor?: number;
@@ -247,6 +299,20 @@ export interface components {
             /** @enum {string} */
             action: "warm" | "start" | "pause" | "resume" | "end";
         };
+        /**
+         * Effect
+         * @enum {string}
+         */
+        Effect: "refuse" | "review" | "allow";
+        /** FeedToken */
+        FeedToken: {
+            /** Format: date-time */
+            expires_at: string;
+            export_url: string;
+            sse_url: string;
+            token: string;
+            ws_url: string;
+        };
         /** FiguresView */
         FiguresView: {
             amount_minor: number;
@@ -254,6 +320,13 @@ export interface components {
             orders: number;
             reversed_minor: number;
             visits: number;
+        };
+        /** Found */
+        Found: {
+            effect: components["schemas"]["Effect"];
+            end: number;
+            pattern: string;
+            start: number;
         };
         /** GiftOut */
         GiftOut: {
@@ -406,6 +479,10 @@ export interface components {
             kind: string;
             label: string;
         };
+        /** MaybeMessage */
+        MaybeMessage: {
+            message_id: string | null;
+        };
         /** MaybeProduct */
         MaybeProduct: {
             product_id: string | null;
@@ -438,7 +515,9 @@ export interface components {
             /** Format: uuid */
             member_id: string;
             name: string;
+            reply_to: string | null;
             role: string;
+            state: string;
             text: string;
         };
         /** Minute */
@@ -449,6 +528,14 @@ export interface components {
             comments: number;
             orders: number;
             watching: number;
+        };
+        /** Moderator */
+        Moderator: {
+            /** Format: date-time */
+            at: string;
+            /** Format: uuid */
+            member_id: string;
+            name: string;
         };
         /** MoreStock */
         MoreStock: {
@@ -472,6 +559,10 @@ export interface components {
             password: string;
             role: components["schemas"]["Role"];
             store_id?: string | null;
+        };
+        /** NewFeedToken */
+        NewFeedToken: {
+            days: number;
         };
         /** NewGuest */
         NewGuest: {
@@ -513,6 +604,14 @@ export interface components {
             name: string;
             /** @default  */
             region: string;
+        };
+        /** NewWord */
+        NewWord: {
+            /** @default true */
+            by_sound: boolean;
+            effect: components["schemas"]["Effect"];
+            pattern: string;
+            room_id?: string | null;
         };
         /** OnAir */
         OnAir: {
@@ -562,6 +661,7 @@ export interface components {
         };
         /** Line */
         orders_routes_Line: {
+            price_minor?: number | null;
             quantity: number;
             /** Format: uuid */
             sku_id: string;
@@ -633,9 +733,34 @@ export interface components {
             items: components["schemas"]["ProductView"][];
             next: string | null;
         };
+        /** Page[ActView] */
+        "Page_server.chat.moderation_routes.ActView_": {
+            items: components["schemas"]["ActView"][];
+            next: string | null;
+        };
+        /** Page[BanView] */
+        "Page_server.chat.moderation_routes.BanView_": {
+            items: components["schemas"]["BanView"][];
+            next: string | null;
+        };
+        /** Page[Moderator] */
+        "Page_server.chat.moderators.Moderator_": {
+            items: components["schemas"]["Moderator"][];
+            next: string | null;
+        };
         /** Page[MessageView] */
         "Page_server.chat.routes.MessageView_": {
             items: components["schemas"]["MessageView"][];
+            next: string | null;
+        };
+        /** Page[QuestionView] */
+        "Page_server.chat.routes.QuestionView_": {
+            items: components["schemas"]["QuestionView"][];
+            next: string | null;
+        };
+        /** Page[WordView] */
+        "Page_server.chat.word_routes.WordView_": {
+            items: components["schemas"]["WordView"][];
             next: string | null;
         };
         /** Page[MemberView] */
@@ -704,6 +829,10 @@ export interface components {
             /** Format: uuid */
             store_id: string;
         };
+        /** PinnedView */
+        PinnedView: {
+            message: components["schemas"]["SaidLine"] | null;
+        };
         /** PinView */
         PinView: {
             pinned: components["schemas"]["Card"] | null;
@@ -770,6 +899,24 @@ export interface components {
             title: string;
             whep_url: string;
         };
+        /** QuestionView */
+        QuestionView: {
+            about: string;
+            answer_id: string | null;
+            /** Format: date-time */
+            asked_at: string;
+            message: components["schemas"]["SaidLine"];
+            settled_at: string | null;
+        };
+        /** Quoted */
+        Quoted: {
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            member_id: string;
+            name: string;
+            text: string;
+        };
         /** Received */
         Received: {
             new: boolean;
@@ -787,7 +934,12 @@ export interface components {
         };
         /** Reply */
         Reply: {
+            reply_to?: string | null;
             text: string;
+        };
+        /** Review */
+        Review: {
+            shown: boolean;
         };
         /**
          * Role
@@ -852,6 +1004,21 @@ export interface components {
             message: string;
             row: number;
         };
+        /** SaidLine */
+        SaidLine: {
+            /** @default false */
+            always: boolean;
+            /** Format: date-time */
+            at: string;
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            member_id: string;
+            name: string;
+            reply_to?: components["schemas"]["Quoted"] | null;
+            role: string;
+            text: string;
+        };
         /** SaleCard */
         SaleCard: {
             ends_at: string | null;
@@ -878,6 +1045,15 @@ export interface components {
         /** SetPassword */
         SetPassword: {
             password: string;
+        };
+        /** Setting */
+        Setting: {
+            /** @default false */
+            links: boolean;
+            /** @default false */
+            pre_review: boolean;
+            /** @default 0 */
+            slow_s: number;
         };
         /** SetUp */
         SetUp: {
@@ -1041,6 +1217,15 @@ export interface components {
             /** Format: uuid */
             touch_id: string;
         };
+        /** Tried */
+        Tried: {
+            found: components["schemas"]["Found"] | null;
+        };
+        /** TryLine */
+        TryLine: {
+            room_id?: string | null;
+            text: string;
+        };
         /** ViewerHere */
         ViewerHere: {
             entered_at: string | null;
@@ -1067,6 +1252,26 @@ export interface components {
             /** Format: date-time */
             at: string;
             kind: string;
+        };
+        /** WordsImported */
+        WordsImported: {
+            created: number;
+            problems: components["schemas"]["RowProblem"][];
+            rows: number;
+            unchanged: number;
+            updated: number;
+        };
+        /** WordView */
+        WordView: {
+            by_sound: boolean;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string | null;
+            effect: components["schemas"]["Effect"];
+            /** Format: uuid */
+            id: string;
+            pattern: string;
+            room_id: string | null;
         };
     };
     responses: never;

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import en from './i18n/en.json'
 import zh from './i18n/zh-CN.json'
 import { createMessages, pickLanguage, say, setLanguage } from './i18n'
+import { isHelperLine, isStaffLine, quoteOf } from './lines'
 import { crowd, money, parseMoney, shortMoney } from './money'
 import { ago, clock, countdown, learnServerTime, serverNow } from './time'
 
@@ -88,5 +89,21 @@ describe('language', () => {
     setLanguage('en')
     expect(crowd(12_345)).toBe('12.3k')
     expect(say('common.ok')).toBe('OK')
+  })
+})
+
+describe('who wrote a line', () => {
+  test.each([
+    ['host', undefined, true, false],
+    ['guide', undefined, true, false],
+    ['moderator', true, true, false],
+    ['moderator', undefined, false, true],
+    ['member', undefined, false, false],
+  ])('%s, always %s', (role, always, staff, helper) => {
+    expect([isStaffLine({ role, always }), isHelperLine({ role, always })]).toEqual([staff, helper])
+  })
+  test('a quote is cut like the server’s, never through a character', () => {
+    const line = { id: 'm', member_id: 'v', name: '阿明', role: 'member', at: '', text: '😀'.repeat(70) }
+    expect(quoteOf(line)).toEqual({ id: 'm', member_id: 'v', name: '阿明', text: '😀'.repeat(60) })
   })
 })

@@ -1,5 +1,5 @@
 import type { components } from './openapi'
-import type { Card, Gift, RoomInfo, Sale } from './room-client/wire'
+import type { Card, ChatLine, ChatSetting, Gift, Quoted, RoomInfo, Sale } from './room-client/wire'
 
 /** Shapes of the HTTP answers, made from the server's OpenAPI document. Times are ISO 8601 UTC, money is in fen. */
 export * from './room-client/wire'
@@ -48,11 +48,24 @@ export type Wallet = Schemas['WalletPage']
 export type Gifts = Schemas['Gifts']
 export type Invitation = Schemas['InvitationMade']
 
+/** A line that was kept, as whoever moderates reads it: it names the line that it answers by id alone. */
+export type KeptLine = Narrow<Schemas['MessageView'], { state: 'shown' | 'waiting' | 'refused' }>
+export type QuestionAsked = Narrow<Schemas['QuestionView'], { message: ChatLine }>
+export type ModerationAct = Schemas['ActView']
+export type Ban = Schemas['BanView']
+/** A viewer who helps in a room. */
+export type Helper = Schemas['Moderator']
+export type WordEffect = Schemas['Effect']
+export type Word = Schemas['WordView']
+export type WordFound = Schemas['Found']
+
 /** The room client is a package of its own and writes down what it carries; these fail to compile when the server's shapes part from it. */
 type Same<Server extends Client, Client> = Server
 export type WireChecks = [
   Same<Schemas['Card'], Card>,
   Same<Narrow<Schemas['SaleCard'], { state: Sale['state'] }>, Sale>,
   Same<Schemas['GiftOut'], Gift>,
+  Same<Schemas['Quoted'], Quoted>,
+  Same<Schemas['Setting'], ChatSetting>,
   Same<Omit<PublicRoom, 'brand' | 'whep_url' | 'pinned' | 'shelf' | 'sales'>, RoomInfo>,
 ]

@@ -2,32 +2,40 @@ import { onBeforeUnmount, ref, watch, type Ref } from 'vue'
 import { useI18n } from 'vue-i18n'
 import type { LiveRoom } from './room'
 
-export interface Notice { key: number; text: string; bought: boolean }
+export type NoticeKind = 'mention' | 'bought' | 'joined'
+export interface Notice { key: number; text: string; kind: NoticeKind; line: string | null }
 
-/** One line above the chat: who bought, else who came. */
+const rank: NoticeKind[] = ['joined', 'bought', 'mention']
+const shownMs: Record<NoticeKind, number> = { joined: 2_000, bought: 4_000, mention: 6_000 }
+
+/** One line above the chat: who answered this viewer, else who bought, else who came. */
 export function useNotice(room: LiveRoom): Ref<Notice | null> {
   const { t } = useI18n()
   const notice = ref<Notice | null>(null)
   let timer: ReturnType<typeof setTimeout> | undefined
 
-  function announce(text: string, bought: boolean): void {
-    if (notice.value?.bought && !bought) return
-    notice.value = { key: Date.now(), text, bought }
+  function announce(text: string, kind: NoticeKind, line: string | null = null): void {
+    if (notice.value && rank.indexOf(kind) < rank.indexOf(notice.value.kind)) return
+    notice.value = { key: Date.now(), text, kind, line }
     clearTimeout(timer)
-    timer = setTimeout(() => (notice.value = null), bought ? 4_000 : 2_000)
+    timer = setTimeout(() => (notice.value = null), shownMs[kind])
   }
 
+  watch(
+    () => room.mentioned,
+    (line) => line && announce(t('chat.mentioned', { name: line.name }), 'mention', line.id),
+  )
   watch(
     () => room.ticker,
     (order) => {
       if (!order) return
       const { name, title, quantity } = order
-      announce(t(quantity > 1 ? 'chat.ticker_n' : 'chat.ticker', { name, title, n: quantity }), true)
+      announce(t(quantity > 1 ? 'chat.ticker_n' : 'chat.ticker', { name, title, n: quantity }), 'bought')
     },
   )
   watch(
     () => room.joined,
-    (name) => name && announce(t('chat.joined', { name }), false),
+    (name) => name && announce(t('chat.joined', { name }), 'joined'),
   )
   onBeforeUnmount(() => clearTimeout(timer))
   return notice

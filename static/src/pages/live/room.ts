@@ -1,16 +1,15 @@
 import { computed, onScopeDispose, reactive, ref, shallowReactive, shallowRef, type Ref } from 'vue'
 import { ApiProblem, asMember, persist } from '@/shared/api'
 import { keepMemberToken, memberToken } from '@/shared/member'
-import { RoomClient, roomAddress, RoomProblem, type ConnectionState } from '@/shared/room-client'
-import type { Card, ChatLine, Gift, Hold, PublicRoom, RoomFacts, RoomInfo, Sale, Snapshot, Talk } from '@/shared/types'
-import { serverNow } from '@/shared/time'
+import { deviceName } from '@/shared/device'
+import { RoomClient, roomAddress, type ConnectionState, type Problem } from '@/shared/room-client'
+import type { Card, Gift, Hold, PublicRoom, RoomFacts, RoomInfo, Sale, Snapshot } from '@/shared/types'
 import { comeIn } from './identity'
+import { useTalk } from './talk'
 
-export type Line = ChatLine & { pending?: boolean }
 export type Tip = RoomFacts['tip.given']
 export type Ticker = RoomFacts['order.ticker'] & { key: number }
 
-const mostLines = 120
 /** Close codes after which the room has nothing more for this viewer. */
 const closed = { notAllowed: 4520, noSuchRoom: 4521, roomEnded: 4522, banned: 4523 }
 
@@ -25,12 +24,8 @@ export function useRoom(id: string, invite: string | null) {
   const gifts = shallowRef<Gift[]>([])
   const here = ref<number | null>(null)
   const likes = ref(0)
-  const lines = shallowRef<Line[]>([])
-  const pending = shallowReactive<Line[]>([])
-  const joined = ref<string | null>(null)
   const ticker = shallowRef<Ticker | null>(null)
   const tips = shallowReactive<Tip[]>([])
-  const mutedUntil = ref<string | null>(null)
   const mediaAway = ref(false)
   const connection = ref<ConnectionState>('idle')
   const balance = ref<number | null>(null)
@@ -38,11 +33,16 @@ export function useRoom(id: string, invite: string | null) {
   const orderNews = ref(0)
   const paid = shallowRef<string | null>(null)
   let ownLikes = 0
+  /** The last problem of this connection: before a close it says why. */
+  let told: Problem | null = null
+  let askedWhy = false
 
   const client = new RoomClient({
     address: () => roomAddress(location.origin, id, { token: memberToken() }),
+    device: deviceName(),
     ...(invite ? { invite } : {}),
   })
+  const talk = useTalk(id, client)
 
   function takeSnapshot(snapshot: Snapshot): void {
     info.value = { ...info.value, ...snapshot.room }
@@ -56,20 +56,6 @@ export function useRoom(id: string, invite: string | null) {
     orderNews.value++
   }
 
-  function hear(talk: Talk[]): void {
-    const said: Line[] = []
-    for (const one of talk) {
-      if (one.kind === 'chat.said') said.push(one)
-      else if (one.kind === 'viewer.joined') joined.value = one.name
-    }
-    if (!said.length) return
-    for (const line of said) {
-      const own = pending.findIndex((other) => other.member_id === line.member_id && other.text === line.text)
-      if (own >= 0) pending.splice(own, 1)
-    }
-    lines.value = [...lines.value, ...said].slice(-mostLines)
-  }
-
   function dropHold(order: string): void {
     holds.value = holds.value.filter((hold) => hold.order_id !== order)
     orderNews.value++
@@ -77,15 +63,19 @@ export function useRoom(id: string, invite: string | null) {
 
   client.on('state', (state) => (connection.value = state))
   client.on('snapshot', takeSnapshot)
-  client.on('talk', hear)
   client.on('here', (count) => (here.value = count))
   client.on('likes', (count) => (likes.value = Math.max(likes.value, count)))
+  client.on('problem', (problem) => (told = problem))
+  client.on('welcome', () => {
+    told = null
+    if (refusal.value?.slug === 'banned') refusal.value = null
+  })
   client.on('over', ({ code }) => {
     if (code === closed.roomEnded && info.value) info.value = { ...info.value, state: 'ended' }
     else if (code === closed.noSuchRoom) refusal.value = new ApiProblem('not-found', 404)
-    else if (code === closed.notAllowed || code === closed.banned) refusal.value = new ApiProblem('forbidden', 403)
+    else if (code === closed.banned) sentAway()
+    else if (code === closed.notAllowed) refusal.value = new ApiProblem(told?.slug ?? 'forbidden', told?.status ?? 403, told ?? {})
   })
-  client.on('welcome', (frame) => (mutedUntil.value = frame.you.muted_until))
   client.onFact('room', 'room.state', ({ state }) => {
     if (info.value) info.value = { ...info.value, state }
   })
@@ -112,15 +102,7 @@ export function useRoom(id: string, invite: string | null) {
     tips.push(tip)
     if (tips.length > 12) tips.shift()
   })
-  client.onFact('room', 'chat.deleted', ({ message_id }) => {
-    lines.value = lines.value.filter((line) => line.id !== message_id)
-  })
-  client.onFact('room', 'chat.restored', ({ message }) => {
-    const others = lines.value.filter((line) => line.id !== message.id)
-    lines.value = [...others, message].sort((a, b) => a.at.localeCompare(b.at)).slice(-mostLines)
-  })
   client.onFact('room', 'media.state', ({ state }) => (mediaAway.value = state === 'away'))
-  client.onFact('me', 'muted', ({ until }) => (mutedUntil.value = until))
   client.onFact('me', 'hold.created', ({ hold }) => takeHold(hold))
   client.onFact('me', 'order.paid', ({ order_id }) => {
     dropHold(order_id)
@@ -131,6 +113,15 @@ export function useRoom(id: string, invite: string | null) {
   client.onFact('me', 'order.refunded', () => orderNews.value++)
   client.onFact('me', 'order.fulfilled', () => orderNews.value++)
   client.onFact('me', 'wallet.changed', ({ balance_minor }) => (balance.value = balance_minor))
+
+  /** Whoever is sent out of the room isn't told for how long, nor why; that is said at the door, which is tried once. */
+  function sentAway(): void {
+    const known = told?.slug === 'banned' ? told : null
+    refusal.value = new ApiProblem('banned', 403, known ?? {})
+    if (known || askedWhy) return
+    askedWhy = true
+    client.connect()
+  }
 
   function takeHold(hold: Hold): void {
     holds.value = [hold, ...holds.value.filter((other) => other.order_id !== hold.order_id)]
@@ -178,26 +169,6 @@ export function useRoom(id: string, invite: string | null) {
     }
   }
 
-  async function say(text: string, as: { member_id: string; name: string }): Promise<void> {
-    const line: Line = { id: `pending-${text}-${serverNow()}`, ...as, role: 'viewer', text, at: new Date(serverNow()).toISOString(), pending: true }
-    pending.push(line)
-    const forget = (): void => {
-      const at = pending.indexOf(line)
-      if (at >= 0) pending.splice(at, 1)
-    }
-    try {
-      await client.say(text)
-      forget()
-    } catch (reason) {
-      forget()
-      if (reason instanceof RoomProblem) {
-        const { slug, status, ...data } = reason.problem
-        throw new ApiProblem(slug, status, data)
-      }
-      throw reason
-    }
-  }
-
   function like(): void {
     client.like()
     likes.value++
@@ -218,9 +189,10 @@ export function useRoom(id: string, invite: string | null) {
   })
 
   return reactive({
-    id, info, refusal, pinned, shelf, sales, openSales, holds, gifts, here, likes, lines, pending, joined, ticker, tips,
-    mutedUntil, mediaAway, connection, balance, orderNews, paid,
-    enter, say, like, takeHold,
+    ...talk,
+    id, info, refusal, pinned, shelf, sales, openSales, holds, gifts, here, likes, ticker, tips,
+    mediaAway, connection, balance, orderNews, paid,
+    enter, like, takeHold,
     ownLikes: () => ownLikes,
     /** With the token or name that the viewer has now. */
     reenter: () => client.reconnect(),

@@ -1,14 +1,29 @@
-import { ref } from 'vue'
+import { shallowRef } from 'vue'
 import { ApiProblem } from '@/shared/api'
 import { say } from '@/shared/i18n'
 
-export const toastText = ref('')
+export interface Toasted { text: string; act: { words: string; run: () => void } | null }
+
+export const toasted = shallowRef<Toasted | null>(null)
 let timer: ReturnType<typeof setTimeout> | undefined
 
-export function toast(text: string): void {
-  toastText.value = text
+function put(next: Toasted, ms: number): void {
+  toasted.value = next
   clearTimeout(timer)
-  timer = setTimeout(() => (toastText.value = ''), 2_600)
+  timer = setTimeout(() => (toasted.value = null), ms)
+}
+
+export function toast(text: string): void {
+  put({ text, act: null }, 2_600)
+}
+
+/** What was done, with a button that takes it back. */
+export function toastUndo(text: string, words: string, undo: () => void): void {
+  const run = (): void => {
+    toasted.value = null
+    undo()
+  }
+  put({ text, act: { words, run } }, 6_000)
 }
 
 export function toastProblem(reason: unknown): void {

@@ -14,10 +14,10 @@ export function useShow(client: RoomClient) {
     ticker: [] as Bought[],
   })
 
-  function take(snapshot: Snapshot): void {
+  function take(snapshot: Pick<Snapshot, 'room' | 'pinned' | 'sales'> & { here?: number }): void {
     now.title = snapshot.room.title
     now.state = snapshot.room.state
-    now.here = snapshot.here
+    now.here = snapshot.here ?? 0
     now.pinned = snapshot.pinned
     now.sales = snapshot.sales
   }

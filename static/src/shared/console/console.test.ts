@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { cut, findWord } from './found'
 import { rowProblem } from './import/rowProblems'
 import { columns, marksAt } from './minutes'
 import { safeNext } from './session'
@@ -35,5 +36,23 @@ describe('an imported sheet', () => {
     expect(rowProblem('the same as row 2')).toEqual({ key: 'repeated', n: '2' })
     expect(rowProblem('this is the code of Spring tea · 250 g')).toEqual({ key: 'codeOf', n: 'Spring tea · 250 g' })
     expect(rowProblem('something new')).toBeNull()
+  })
+})
+
+describe('a word in a line', () => {
+  const hit = (text: string, pattern: string): string | null => {
+    const span = findWord(text, pattern)
+    return span && cut(text, span).hit
+  }
+  it.each([
+    ['可以加微信聊', '加微信', '加微信'],
+    ['加 微.信 吗', '微信', '微.信'],
+    ['ＶＸ：12', 'vx', 'ＶＸ'],
+    ['😀加个微信😀', '加*微信', '加个微信'],
+    ['加我微', '加?微', '加我微'],
+  ])('%s: %s', (text, pattern, expected) => expect(hit(text, pattern)).toBe(expected))
+  it('that is there by its sound alone is not pointed at', () => expect(hit('加薇信', '加微信')).toBeNull())
+  it('is cut by characters, not by halves of them', () => {
+    expect(cut('😀好😀', { start: 1, end: 2 })).toEqual({ before: '😀', hit: '好', after: '😀' })
   })
 })

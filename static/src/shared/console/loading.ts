@@ -48,8 +48,8 @@ export interface Paged<T> {
   more: () => Promise<void>
 }
 
-/** A list that is read a page at a time. `known` turns true with the first answer. */
-export function usePaged<T>(path: () => string, query: () => NonNullable<Call['query']> = () => ({})): Paged<T> {
+/** A list that is read a page at a time. `known` turns true with the first answer. `from` is the cursor's name. */
+export function usePaged<T>(path: () => string, query: () => NonNullable<Call['query']> = () => ({}), from: 'cursor' | 'before' = 'cursor'): Paged<T> {
   const items = ref([]) as Ref<T[]>
   const next = ref<string | null>(null)
   const problem = ref<ApiProblem | null>(null)
@@ -60,7 +60,7 @@ export function usePaged<T>(path: () => string, query: () => NonNullable<Call['q
     const mine = ++round
     loading.value = true
     try {
-      const page = await api<Page<T>>(path(), { query: { ...query(), cursor } })
+      const page = await api<Page<T>>(path(), { query: { ...query(), [from]: cursor } })
       if (mine !== round) return
       items.value = cursor ? [...items.value, ...page.items] : page.items
       next.value = page.next

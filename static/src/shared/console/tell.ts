@@ -24,8 +24,11 @@ export function tellProblem(reason: unknown): void {
   ElMessage({ type: 'error', message: wordsOf(reason), duration: 5_000, grouping: true, showClose: true })
 }
 
-/** What was done can be undone for eight seconds. */
-export function tellUndo(message: string, undo: () => void): void {
+let lastUndo: { close(): void } | null = null
+
+/** What was done can be undone for eight seconds, or until the next such act; `act` where the way back is not simply an undoing. */
+export function tellUndo(message: string, undo: () => void, act: string = say('console.undo')): void {
+  lastUndo?.close()
   const shown = ElMessage({
     type: 'success',
     duration: 8_000,
@@ -42,8 +45,9 @@ export function tellUndo(message: string, undo: () => void): void {
             undo()
           },
         },
-        say('console.undo'),
+        act,
       ),
     ]),
   })
+  lastUndo = shown
 }

@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { RoomClient, RoomProblem, roomAddress, storeAddress } from './client.js'
+import { RoomClient, RoomProblem, roomAddress, storeAddress, type RoomClientOptions } from './client.js'
 import { FakeClock, FakeSocket } from './fake-socket.js'
 import type { Batch, Fact, Snapshot, Talk, Topic, Welcome } from './wire.js'
 
 const snapshot = { here: 3, likes: 9 } as Snapshot
-const you = { member_id: 'm1', name: 'Li', role: 'viewer', muted_until: null }
-const chat = (id: string): Talk => ({ kind: 'chat.said', id, member_id: 'm2', name: 'Wang', role: 'viewer', text: id, at: '' })
+const you = { member_id: 'm1', name: 'Li', role: 'member', muted_until: null }
+const chat = (id: string): Talk => ({ kind: 'chat.said', id, member_id: 'm2', name: 'Wang', role: 'member', text: id, at: '' })
 
 function welcome(more: Partial<Welcome> = {}): Welcome {
   return { type: 'welcome', v: 1, session: 's', you, positions: { room: '7-10', me: '7-2' }, resumed: {}, snapshot, talk: [], ...more }
@@ -27,18 +27,22 @@ beforeEach(() => {
   sockets = []
   clock = new FakeClock()
   facts = []
-  client = new RoomClient({
+  client = makeClient({ invite: 'CODE' })
+  client.on('fact', (fact) => facts.push(fact))
+})
+
+function makeClient(more: Partial<RoomClientOptions> = {}): RoomClient {
+  return new RoomClient({
     address: () => `ws://room/${sockets.length}`,
-    invite: 'CODE',
     clock,
     random: () => 0.5,
     open: (address) => {
       sockets.push(new FakeSocket(address))
       return latest()
     },
+    ...more,
   })
-  client.on('fact', (fact) => facts.push(fact))
-})
+}
 
 function enter(): FakeSocket {
   client.connect()
@@ -60,6 +64,13 @@ describe('entering', () => {
     client.connect()
     latest().accept()
     expect(latest().sent).toEqual([{ type: 'hello', v: 1, positions: {}, invite: 'CODE' }])
+  })
+
+  test('hello names the device, again after each drop', () => {
+    client = makeClient({ device: 'Yk3vX0aQ' })
+    enter()
+    comeBack()
+    expect(sockets.map((socket) => socket.sent[0])).toMatchObject([{ device: 'Yk3vX0aQ' }, { device: 'Yk3vX0aQ' }])
   })
 
   test('the snapshot is handed on and the room is open', () => {
@@ -279,8 +290,29 @@ describe('saying', () => {
     const said = client.say('hello')
     const frame = socket.sent[1] as { ref: string; text: string }
     expect(frame).toMatchObject({ type: 'say', text: 'hello' })
-    socket.deliver({ type: 'ack', ref: frame.ref, id: 'message-1' })
-    await expect(said).resolves.toBe('message-1')
+    expect(frame).not.toHaveProperty('reply_to')
+    socket.deliver({ type: 'ack', ref: frame.ref, id: 'message-1', line: chat('message-1') })
+    await expect(said).resolves.toEqual({ id: 'message-1', shown: true })
+  })
+
+  test('tells of a line that waits for a moderator that it is not shown', async () => {
+    const heard: Talk[][] = []
+    client.on('talk', (talk) => heard.push(talk))
+    const socket = enter()
+    const said = client.say('held')
+    const { ref } = socket.sent[1] as { ref: string }
+    socket.deliver({ type: 'ack', ref, id: 'message-2' })
+    await expect(said).resolves.toEqual({ id: 'message-2', shown: false })
+    expect(heard).toEqual([])
+  })
+
+  test('an answer names the line that it is for, also when it is sent again', () => {
+    const first = enter()
+    void client.say('yes', 'question-1')
+    expect(first.sent[1]).toMatchObject({ type: 'say', text: 'yes', reply_to: 'question-1' })
+    comeBack()
+    latest().deliver(welcome({ resumed: { room: true, me: true }, snapshot: null }))
+    expect(latest().sent[1]).toEqual(first.sent[1])
   })
 
   test('shows the writer’s own line even where the room samples it', () => {

@@ -21,6 +21,8 @@ export interface RoomClientOptions {
   /** Address of the socket, asked anew at each attempt, because the token may have changed. */
   address: () => string
   invite?: string
+  /** A random name that this browser made up for itself. */
+  device?: string
   open?: (address: string) => SocketLike
   clock?: Clock
   random?: () => number
@@ -49,12 +51,19 @@ export class RoomProblem extends Error {
   }
 }
 
+/** `shown` is false for a line that waits for a moderator. */
+export interface Said {
+  id: string
+  shown: boolean
+}
+
 interface Line {
   ref: string
   text: string
+  replyTo: string | undefined
   since: number
   sent: boolean
-  resolve: (id: string) => void
+  resolve: (said: Said) => void
   reject: (reason: RoomProblem) => void
 }
 
@@ -162,12 +171,13 @@ export class RoomClient {
     for (const line of [...this.lines.values()]) this.refuse(line, offline)
   }
 
-  /** Resolves with the message's id once the server has it; rejects with RoomProblem. Held while the connection is away. */
-  say(text: string): Promise<string> {
+  /** Resolves once the server has the line; rejects with RoomProblem. Held while the connection is away. `replyTo` is
+   * the id of the line that this one answers. */
+  say(text: string, replyTo?: string): Promise<Said> {
     return new Promise((resolve, reject) => {
       if (this.state === 'over' || this.lines.size >= mostQueued) return reject(new RoomProblem(offline))
       const ref = `c${this.seed}-${++this.refs}`
-      const line: Line = { ref, text, since: this.clock.now(), sent: false, resolve, reject }
+      const line: Line = { ref, text, replyTo, since: this.clock.now(), sent: false, resolve, reject }
       this.lines.set(ref, line)
       if (this.welcomed) this.sendLine(line)
     })
@@ -193,7 +203,8 @@ export class RoomClient {
     if (this.socket !== socket) return
     const positions: Partial<Record<Topic, string>> = {}
     for (const [topic, position] of this.positions) positions[topic] = formatPosition(position)
-    this.send({ type: 'hello', v: 1, positions, ...(this.options.invite ? { invite: this.options.invite } : {}) })
+    const { invite, device } = this.options
+    this.send({ type: 'hello', v: 1, positions, ...(invite ? { invite } : {}), ...(device ? { device } : {}) })
   }
 
   private receive(text: string): void {
@@ -283,7 +294,7 @@ export class RoomClient {
     const line = this.lines.get(ref)
     if (!line) return
     this.lines.delete(ref)
-    line.resolve(id)
+    line.resolve({ id, shown: own !== undefined })
   }
 
   private trouble(ref: string | undefined, problem: Problem): void {
@@ -299,7 +310,7 @@ export class RoomClient {
 
   private sendLine(line: Line): void {
     line.sent = true
-    this.send({ type: 'say', ref: line.ref, text: line.text })
+    this.send({ type: 'say', ref: line.ref, text: line.text, ...(line.replyTo ? { reply_to: line.replyTo } : {}) })
   }
 
   private send(frame: ClientFrame): void {

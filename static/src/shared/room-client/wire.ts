@@ -60,7 +60,11 @@ export interface Snapshot {
   here: number
   likes: number
   gifts: Gift[]
+  pinned_line: ChatLine | null
+  chat: ChatSetting
 }
+/** `slow_s`: seconds between two lines of one viewer, 0 for as they like. */
+export interface ChatSetting { pre_review: boolean; links: boolean; slow_s: number }
 
 /** Facts of the room topic, by kind. */
 export interface RoomFacts {
@@ -74,8 +78,12 @@ export interface RoomFacts {
   'tip.given': { tip_id: string; name: string; gift: { name: string; icon: string }; quantity: number; amount_minor: number }
   'chat.deleted': { message_id: string }
   'chat.restored': { message: ChatLine }
+  'chat.pinned': { message: ChatLine | null }
+  'chat.setting': ChatSetting
+  'question.answered': { message_id: string; answer: ChatLine }
   'member.muted': { member_id: string; until: string }
   'member.unmuted': { member_id: string }
+  'member.expelled': { member_ids: string[] }
   'media.state': { state: 'playing' | 'away' }
 }
 export interface MemberFacts {
@@ -86,7 +94,20 @@ export interface MemberFacts {
   'order.refunded': { order_id: string; amount_minor: number }
   'order.fulfilled': { order_id: string }
   'wallet.changed': { balance_minor: number }
-  muted: { until: string | null }
+  muted: { room_id: string; until: string | null }
+  'chat.mentioned': { room_id: string; message: ChatLine }
+  'chat.shown': { room_id: string; message: ChatLine }
+  'chat.refused': { room_id: string; message_id: string }
+  moderator: { room_id: string; moderates: boolean }
+}
+export interface ModerationFacts {
+  'chat.held': { message: ChatLine; why: 'pre-review' | 'word'; pattern: string | null }
+  'chat.reviewed': { message_id: string; shown: boolean }
+  'question.asked': { message: ChatLine; about: string }
+  'question.settled': { message_id: string; answer_id: string | null }
+  'member.banned': { member_id: string; until: string | null; reason: string }
+  'member.unbanned': { member_id: string }
+  moderator: { member_id: string; moderates: boolean }
 }
 interface StoreName { store_id: string; name: string }
 interface GuideName { account_id: string; name: string }
@@ -140,7 +161,18 @@ export interface StoreFacts {
   'order.paid': PaidOrder
   'order.refunded': { order_id: string; number: string; name: string; amount_minor: number }
 }
-export interface ChatLine { id: string; member_id: string; name: string; role: string; text: string; at: string }
+export interface Quoted { id: string; member_id: string; name: string; text: string }
+/** `always`: staff's own words, never left out in a busy room. */
+export interface ChatLine {
+  id: string
+  member_id: string
+  name: string
+  role: string
+  text: string
+  at: string
+  reply_to?: Quoted
+  always?: boolean
+}
 export type Talk = ({ kind: 'chat.said' } & ChatLine) | { kind: 'viewer.joined'; name: string }
 
 type FactsOf<Topic extends string, Kinds> = {
@@ -150,13 +182,21 @@ export interface FactKinds {
   room: RoomFacts
   me: MemberFacts
   control: ControlFacts
+  moderation: ModerationFacts
   store: StoreFacts
 }
 export type Topic = keyof FactKinds
 export type Fact = { [T in Topic]: FactsOf<T, FactKinds[T]> }[Topic]
 
 export interface Problem { slug: string; status: number; title?: string; detail?: string; [more: string]: unknown }
-export interface You { member_id: string | null; name: string; role: string; muted_until: string | null }
+export interface You {
+  member_id: string | null
+  name: string
+  role: string
+  muted_until: string | null
+  /** A viewer who helps: may delete viewers' lines, let held ones go, and mute. */
+  moderates?: boolean
+}
 
 export interface Welcome {
   type: 'welcome'
@@ -185,7 +225,7 @@ export type ServerFrame =
   | { type: 'problem'; ref?: string; problem: Problem }
   | { type: 'pong' }
 export type ClientFrame =
-  | { type: 'hello'; v: 1; positions: Partial<Record<Topic, string>>; invite?: string }
-  | { type: 'say'; ref: string; text: string }
+  | { type: 'hello'; v: 1; positions: Partial<Record<Topic, string>>; invite?: string; device?: string }
+  | { type: 'say'; ref: string; text: string; reply_to?: string }
   | { type: 'like'; count: number }
   | { type: 'ping' }

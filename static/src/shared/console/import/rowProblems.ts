@@ -1,8 +1,16 @@
+import { useI18n } from 'vue-i18n'
+
 /** The server says in English what is wrong with a row; each of its sentences has a text of ours. */
 const sentences: [RegExp, string][] = [
   [/^an amount such as/, 'price'],
   [/^at most (\d+)$/, 'tooMuch'],
   [/^at most (\d+) characters/, 'tooLong'],
+  [/^at most (\d+) letters/, 'letters'],
+  [/^at least one letter or digit/, 'letterless'],
+  [/^refuse, review or allow/, 'effect'],
+  [/^yes or no/, 'yesNo'],
+  [/^several cells; name them/, 'unnamed'],
+  [/^the brand has its (\d+) words/, 'words'],
   [/^1 to (\d+) characters/, 'oneTo'],
   [/^a whole number from/, 'stock'],
   [/^this column was not read/, 'column'],
@@ -24,4 +32,21 @@ export function rowProblem(message: string): { key: string; n: string } | null {
     if (found) return { key, n: found[1] ?? '' }
   }
   return null
+}
+
+/** A report's columns and reasons in the page's language. */
+export function useRowWords() {
+  const { t, te } = useI18n()
+
+  function why(message: string): string {
+    const known = rowProblem(message)
+    return known ? t(`import.why.${known.key}`, { n: known.n }) : message
+  }
+
+  function columnWords(column: string): string {
+    const key = `import.column.${column.replaceAll(' ', '_')}`
+    return te(key) || te(key, 'zh-CN') ? t(key) : column
+  }
+
+  return { why, columnWords }
 }
