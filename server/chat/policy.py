@@ -87,6 +87,12 @@ class Policies:
             self._known.popitem(last=False)
         return policy
 
+    async def is_as_set(self, room_id: UUID, policy: Policy) -> bool:
+        """Whether the room's settings are still those of the policy."""
+        async with self._database.transaction() as session:
+            setting = await session.get(ChatSetting, room_id)
+        return (setting.version if setting is not None else 0) == policy.room_version
+
     async def _words(self, word_rules: tuple[WordRule, ...]) -> Words:
         if (words := self._compiled.get(word_rules)) is None:
             words = self._compiled[word_rules] = await asyncio.to_thread(Words, word_rules)

@@ -18,7 +18,7 @@ from live.events import room_topic
 from server.chat import lines, rules
 from server.chat.facts import SaidLine
 from server.chat.lines import Said, Waiting, as_talk
-from server.chat.pace import Pace
+from server.chat.pace import Pace, SlowMode
 from server.chat.policy import SHOWN, Policies
 from server.kit.clock import Clock
 from server.kit.database import Database, log_failure
@@ -65,8 +65,7 @@ class Chat:
         kept = rules.line(words)
         by_viewer = who.kind == "member" and not moderates
         if by_viewer:
-            policy = await self._policies.of(who.brand_id, room_id)
-            await self._pace.take(room_id, who.id, ref, policy.slow_s)
+            await self._keep_pace(who, room_id, ref)
         if len(self._waiting) >= MAX_WAITING:
             raise Unavailable("Very many people are talking; try again in a moment", retry_after_s=1)
         line = SaidLine(
@@ -83,6 +82,17 @@ class Chat:
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
         return await asyncio.shield(answer)
+
+    async def _keep_pace(self, who: Principal, room_id: UUID, ref: str) -> None:
+        """Nobody is refused by a slow mode that is no more. Raises `TooMany`, `SlowMode` (429)."""
+        policy = await self._policies.of(who.brand_id, room_id)
+        try:
+            await self._pace.take(room_id, who.id, ref, policy.slow_s)
+        except SlowMode:
+            if await self._policies.is_as_set(room_id, policy):
+                raise
+            self._policies.forget(room_id)
+            await self._keep_pace(who, room_id, ref)
 
     async def tell(self, room_id: UUID, said: Sequence[SaidLine]) -> None:
         """Lines that were committed, to the room."""

@@ -277,6 +277,16 @@ async def test_slow_mode_spaces_a_viewers_lines_and_a_line_sent_again_is_none(st
         await chat.say(helper, stage.room_id, f"c{n}", "hm", moderates=True)
 
 
+async def test_nobody_is_refused_by_a_slow_mode_that_was_switched_off(stage, chat):
+    await set_rules(stage, slow_s=30)
+    member = await stage.shop.member()
+    await chat.say(member, stage.room_id, "c1", "hm")
+    with pytest.raises(pace.SlowMode):
+        await chat.say(member, stage.room_id, "c2", "hm")
+    await set_rules(stage, slow_s=0)
+    assert await chat.say(member, stage.room_id, "c2", "hm")
+
+
 async def test_the_limit_holds_over_processes_to_the_line(stage, chat, broker, redis):
     others = [Chat(stage.database, broker, redis, lambda: NOON) for _ in range(3)]
     member = await stage.shop.member()
