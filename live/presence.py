@@ -16,6 +16,7 @@ import structlog
 from live.broker import BrokerUnavailable
 from live.broker.deployment import deployment
 from live.broker.scripts import Script, load
+from live.broker.tasks import end
 
 log = structlog.get_logger()
 
@@ -124,9 +125,7 @@ class Presence:
             for member in members.values():
                 if member.leaving is not None:
                     member.leaving.cancel()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(list(self._tasks))
         try:
             for room_id in self._rooms:
                 await self._run(LEAVE, room_id, [self._process])

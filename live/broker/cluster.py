@@ -28,6 +28,7 @@ from redis.exceptions import (
 from live.broker import BrokerUnavailable
 from live.broker.scripts import Script
 from live.broker.server import UNREACHABLE, Connection, Server
+from live.broker.tasks import end
 
 WITHIN_S = 4.0
 """The longest that a call may take, with all that it learns on the way."""
@@ -126,8 +127,7 @@ class Cluster:
 
     async def aclose(self) -> None:
         if self._learning is not None:
-            self._learning.cancel()
-            await asyncio.gather(self._learning, return_exceptions=True)
+            await end([self._learning])
         for server in self._servers.values():
             await server.aclose()
 

@@ -26,6 +26,7 @@ from live.broker import KEPT_FACTS, BrokerUnavailable, Listener, Missed, Numbere
 from live.broker.deployment import Deployment
 from live.broker.messages import Counted, Facts, Talk, parse
 from live.broker.server import Connection
+from live.broker.tasks import end
 from live.events import Position
 
 log = structlog.get_logger()
@@ -131,8 +132,7 @@ class Line:
             await self._send("SUNSUBSCRIBE", watch.channel)
 
     async def aclose(self) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end([self._task])
 
     async def _send(self, *command: str | bytes) -> None:
         """Nothing is lost when this fails: whoever connects next subscribes to everything in `watches`."""
@@ -249,8 +249,7 @@ class Subscriber:
 
     async def aclose(self) -> None:
         if self._follower is not None:
-            self._follower.cancel()
-            await asyncio.gather(self._follower, return_exceptions=True)
+            await end([self._follower])
         for watch in self._watches.values():
             watch.stop()
         self._watches.clear()

@@ -114,6 +114,7 @@ class Node:
         return sorted((first, last, owner[1]) for first, last, owner, *_ in self.ask("CLUSTER", "SLOTS"))
 
     def _answers(self) -> bool:
+        assert self.alive, "somebody else took its port"
         with suppress(redis.RedisError):
             return bool(self.client.ping())
         return False

@@ -97,6 +97,20 @@ async def test_viewers_of_a_killed_process_vanish_with_its_lease(process: Callab
     assert await alive.enter(ROOM, "ann", {}) is True
 
 
+async def test_whoever_counted_the_last_processs_viewers_sees_them_vanish_too(
+    process: Callable[..., Presence],
+) -> None:
+    doomed, watching = process(lease_s=0.6), process()
+    for member in ("ann", "bob"):
+        await doomed.enter(ROOM, member, {})
+    assert await watching.count(ROOM) == 2
+    await kill(doomed)
+    async with asyncio.timeout(5):
+        while await watching.count(ROOM):
+            await asyncio.sleep(0.1)
+
+
+
 async def test_a_process_that_ends_takes_its_viewers_along_at_once(process: Callable[..., Presence]) -> None:
     ending, staying = process(), process()
     await ending.enter(ROOM, "ann", {})

@@ -1,0 +1,174 @@
+"""A real web process and clients that keep to nothing: each frame is answered or ends the connection with a code that
+the protocol names, and nothing stays behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import psutil
+import pytest
+import structlog
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from live.limits import Limits
+from live.protocol import MAX_FRAME, CloseCode
+from tests.crowd.fuzz import Fuzz
+from tests.crowd.strangers import Strangers, code_of
+from tests.server.rooms.floor import Floor, open_floor
+
+SEED = 20251111
+FRAMES, FIRST_FRAMES, NOISES = 3_000, 200, 200
+"""`scripts/soak bad_frames` sends more, to a process of its own."""
+CROWD, WARM_UP = 64, 1_000
+GROWTH = 1.05
+HELLO: dict[str, Any] = {"type": "hello", "v": 1}
+SAY: dict[str, Any] = {"type": "say", "ref": "c1", "text": "hm"}
+
+
+@pytest.fixture
+async def floor(stage, redis_url) -> AsyncIterator[Floor]:
+    async with open_floor(stage, redis_url) as floor:
+        yield floor
+
+
+class Complaints(logging.Handler):
+    """Whatever the process says that is more than a warning, but for uvicorn's word on what it ends with 1007."""
+
+    HANDLED = "Invalid UTF-8 sequence received from client."
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage() != self.HANDLED:
+            self.said.append(record.getMessage())
+
+    def unhandled(self, _: object, context: dict[str, Any]) -> None:
+        self.said.append(f"{context['message']}: {context.get('exception')!r}")
+
+
+@pytest.fixture
+async def complaints(floor) -> AsyncIterator[list[str]]:
+    handler, loop = Complaints(), asyncio.get_running_loop()
+    loggers = [logging.getLogger(name) for name in ("uvicorn", "asyncio", "websockets")]
+    for logger in loggers:
+        logger.addHandler(handler)
+    loop.set_exception_handler(handler.unhandled)
+    with structlog.testing.capture_logs() as entries:
+        yield handler.said
+    for logger in loggers:
+        logger.removeHandler(handler)
+    loop.set_exception_handler(None)
+    assert handler.said == []
+    assert [entry for entry in entries if entry["log_level"] in {"error", "critical"}] == []
+
+
+def text(frame: dict[str, Any]) -> str:
+    return msgspec.json.encode(frame).decode()
+
+
+async def test_what_breaks_the_protocol_is_answered_as_it_says(floor, complaints):
+    member = await floor.stage.shop.member()
+    cases: list[tuple[list[str | bytes], str, int | None]] = [
+        ([text(SAY)], "wrong-order", CloseCode.HELLO_FIRST),
+        (["{"], "malformed-frame", CloseCode.HELLO_FIRST),
+        ([b"\x00"], "binary-frame", CloseCode.BINARY),
+        ([text(HELLO | {"v": 2})], "unsupported-version", CloseCode.UNSUPPORTED_VERSION),
+        ([text(HELLO), text(HELLO)], "wrong-order", None),
+        ([text(HELLO), "{"], "malformed-frame", None),
+        ([text(HELLO), text({"type": "sing"})], "unknown-type", None),
+        ([text(HELLO), text(SAY | {"text": 7})], "invalid-frame", None),
+        ([text(HELLO), text(HELLO).encode()], "binary-frame", CloseCode.BINARY),
+        ([text(HELLO), *["{"] * Limits().bad_frames], "malformed-frame", CloseCode.BAD_FRAMES),
+        ([text(HELLO), *[text({"type": "like"})] * 200], "too-many-frames", CloseCode.FLOODING),
+        ([text(HELLO), "x" * (MAX_FRAME + 1)], "", 1009),
+        (["x" * (MAX_FRAME + 1)], "", 1009),
+        ([text(HELLO), text(SAY | {"text": "x" * MAX_FRAME})], "", 1009),
+    ]
+    for frames, slug, code in cases:
+        async with floor.visitor(member) as visitor:
+            for frame in frames:
+                await visitor.socket.send(frame)
+            if slug:
+                await visitor.until(lambda frame, slug=slug: frame.get("problem", {}).get("slug") == slug)
+            if code is None:
+                await visitor.send(type="ping")
+                await visitor.until(lambda frame: frame["type"] == "pong")
+            else:
+                assert await code_of(visitor.socket) == code, (frames[-1][:40], slug)
+
+
+async def test_no_handshake_from_another_site_is_let_in(floor, complaints):
+    token = await floor.token(await floor.stage.shop.member())
+    address = floor.address(f"/ws/rooms/{floor.stage.room_id}?token={token}")
+    own = floor.settings.base_url
+    for origin in (
+        "https://evil.example",
+        "null",
+        f"{own}.evil.example",
+        "http://127.0.0.1:1",
+        "file://",
+        "http://[",
+    ):
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(address, origin=origin)
+        assert refused.value.response.status_code == 403, origin
+    async with connect(address, origin=own):
+        pass
+
+
+async def test_thousands_of_bad_frames_are_answered_and_leave_nothing(floor, complaints):
+    tokens = [await floor.token(member) for member in await floor.stage.shop.members(40)]
+    crowd = Strangers(floor.address(f"/ws/rooms/{floor.stage.room_id}"), tokens)
+    await crowd.crowd_in(CROWD)
+    await crowd.send(WARM_UP, Fuzz(SEED - 1))
+    before = await settled(floor)
+    await crowd.send(FRAMES, Fuzz(SEED))
+    await crowd.come_wrongly(FIRST_FRAMES, Fuzz(SEED))
+    await crowd.make_noise(NOISES, Fuzz(SEED))
+    after = await settled(floor, before)
+    assert crowd.wrong == []
+    assert crowd.sent >= FRAMES + WARM_UP
+    assert after["tasks"] <= before["tasks"]
+    assert after["files"] <= before["files"]
+    assert after["rss"] <= GROWTH * before["rss"]
+
+
+async def settled(floor: Floor, goal: dict[str, float] | None = None) -> dict[str, float]:
+    """Figures of this process, which is the server's too, once everybody has left; with `goal` as soon as they are as
+    good, and after some seconds in any case."""
+    process, loop = psutil.Process(), asyncio.get_running_loop()
+    ends = loop.time() + 15
+    while True:
+        gc.collect()
+        figures = {
+            "sessions": await sessions(floor),
+            "tasks": len(asyncio.all_tasks()),
+            "files": process.num_fds(),
+            "rss": process.memory_info().rss,
+        }
+        good = (
+            all(figures[name] <= goal[name] for name in ("tasks", "files"))
+            if goal
+            else loop.time() > ends - 11
+        )
+        if figures["sessions"] == 0 and good:
+            return figures
+        assert loop.time() < ends, (figures, goal)
+        await asyncio.sleep(0.2)
+
+
+async def sessions(floor: Floor) -> int:
+    told = re.search(
+        r"^showfloor_rooms_sessions (\S+)$", (await floor.web.get("/metrics")).text, re.MULTILINE
+    )
+    assert told
+    return int(float(told[1]))
