@@ -110,7 +110,6 @@ async def test_whoever_counted_the_last_processs_viewers_sees_them_vanish_too(
             await asyncio.sleep(0.1)
 
 
-
 async def test_a_process_that_ends_takes_its_viewers_along_at_once(process: Callable[..., Presence]) -> None:
     ending, staying = process(), process()
     await ending.enter(ROOM, "ann", {})
