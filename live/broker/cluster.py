@@ -41,6 +41,8 @@ DOUBT = (ConnectionError, TimeoutError, ReadOnlyError, ClusterDownError)
 """After these the server may not be the owner any more."""
 OUTDATED = (ConnectionError, ReadOnlyError, ClusterDownError, TryAgainError)
 """After these another try is worth its while. Who waited in vain for an answer has waited long enough."""
+Call = Callable[[Server, bool], Awaitable[Any]]
+"""What is done at a server, asking for keys under way or not."""
 MOVING_AWAY = "non local key"
 """A script asked for a key that had left already, while its declared ones were still there."""
 
@@ -94,23 +96,23 @@ class Cluster:
         self._learning: asyncio.Task[None] | None = None
 
     async def run(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """Redirections are followed. After an error that another server may mend, it is asked who owns the slot now,
-        and the call is made once more."""
-        slot = key_slot(keys[0].encode())
+        return await self._where(
+            keys[0], lambda server, asking: server.call(script, keys, args, asking=asking)
+        )
+
+    async def execute(self, key: str, *command: Any) -> Any:
+        """Run a command whose keys live with this one. Raises BrokerUnavailable."""
+        return await self._where(key, lambda server, asking: server.execute(*command, asking=asking))
+
+    async def ping(self) -> None:
+        """Every primary answers. Raises BrokerUnavailable."""
+        await self.refresh()
+        owners = {owner for owner in self._owners if owner is not None}
         try:
             async with asyncio.timeout(WITHIN_S):
-                try:
-                    return await self._call(slot, script, keys, args)
-                except OUTDATED as error:
-                    if isinstance(error, TryAgainError):
-                        await asyncio.sleep(SETTLE_S)
-                    return await self._call(slot, script, keys, args)
-        except (*UNREACHABLE, AskError) as error:
-            raise BrokerUnavailable(f"slot {slot}: {error or 'no answer in time'}") from error
-        except ResponseError as error:
-            if MOVING_AWAY in str(error):
-                raise BrokerUnavailable(f"slot {slot} is on its way to another server") from error
-            raise
+                await asyncio.gather(*(self._server(owner).execute("PING") for owner in owners))
+        except UNREACHABLE as error:
+            raise BrokerUnavailable(str(error)) from error
 
     async def owner(self, key: str) -> str:
         slot = key_slot(key.encode())
@@ -131,22 +133,39 @@ class Cluster:
         for server in self._servers.values():
             await server.aclose()
 
-    async def _call(self, slot: int, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
+    async def _where(self, key: str, call: Call) -> Any:
+        """Redirections are followed. After an error that another server may mend, it is asked who owns the slot now,
+        and the call is made once more."""
+        slot = key_slot(key.encode())
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                try:
+                    return await self._follow(slot, call)
+                except OUTDATED as error:
+                    if isinstance(error, TryAgainError):
+                        await asyncio.sleep(SETTLE_S)
+                    return await self._follow(slot, call)
+        except (*UNREACHABLE, AskError) as error:
+            raise BrokerUnavailable(f"slot {slot}: {error or 'no answer in time'}") from error
+        except ResponseError as error:
+            if MOVING_AWAY in str(error):
+                raise BrokerUnavailable(f"slot {slot} is on its way to another server") from error
+            raise
+
+    async def _follow(self, slot: int, call: Call) -> Any:
         owner = await self._owner(slot)
         try:
-            return await self._on(owner, lambda server: server.call(script, keys, args))
+            return await self._on(owner, call)
         except MovedError as error:
             self._owners[slot] = target = _target(error, owner)
             self.layout += 1
-            return await self._on(target, lambda server: server.call(script, keys, args))
+            return await self._on(target, call)
         except AskError as error:
-            return await self._on(
-                _target(error, owner), lambda server: server.call_asking(script, keys, args)
-            )
+            return await self._on(_target(error, owner), call, asking=True)
 
-    async def _on(self, node: str, call: Callable[[Server], Awaitable[Any]]) -> Any:
+    async def _on(self, node: str, call: Call, *, asking: bool = False) -> Any:
         try:
-            answer = await call(self._server(node))
+            answer = await call(self._server(node), asking)
         except DOUBT:
             self._doubtful.add(node)
             raise

@@ -1,4 +1,4 @@
-"""One Redis or Valkey server: calling scripts on it, and connections of one's own to it."""
+"""One Redis or Valkey server: calls to it, and connections of one's own."""
 
 from __future__ import annotations
 
@@ -70,24 +70,29 @@ class Server:
         )
         self._redis: Any = Redis.from_pool(self._pool)
 
-    async def call(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        try:
-            return await self._redis.execute_command("EVALSHA", script.sha, len(keys), *keys, *args)
-        except NoScriptError:
-            return await self._redis.execute_command("EVAL", script.text, len(keys), *keys, *args)
-
-    async def call_asking(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """For keys that are on their way to this server: ASKING holds for the next command of its connection."""
+    async def execute(self, *command: Any, asking: bool = False) -> Any:
+        """`asking`: for keys that are on their way to this server; holds for the next command of a connection."""
+        if not asking:
+            return await self._redis.execute_command(*command)
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.execute_command("ASKING")
-            pipe.execute_command("EVAL", script.text, len(keys), *keys, *args)
+            pipe.execute_command(*command)
             _, answer = await pipe.execute()
             return answer
+
+    async def call(
+        self, script: Script, keys: Sequence[str], args: Sequence[Any], *, asking: bool = False
+    ) -> Any:
+        given = (len(keys), *keys, *args)
+        try:
+            return await self.execute("EVALSHA", script.sha, *given, asking=asking)
+        except NoScriptError:
+            return await self.execute("EVAL", script.text, *given, asking=asking)
 
     async def slots(self) -> list[Any]:
         """[first slot, last slot, [host, port, …] of the primary, [host, port, …] of a replica, …] for each range, as
         this server sees its cluster."""
-        answer: list[Any] = await self._redis.execute_command("CLUSTER", "SLOTS")
+        answer: list[Any] = await self.execute("CLUSTER", "SLOTS")
         return answer
 
     def dial(self) -> Connection:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-WIDTH, HEIGHT = 420, 296
+WIDTH, HEIGHT = 420, 300
 LEFT, RIGHT, TOP, BOTTOM = 52, 44, 40, 52
 COLOURS = ("#1f5fbf", "#d9772b", "#3a8f5c")
 STYLE = "text{font:12px system-ui,sans-serif;fill:#444}.title{font-size:13px;fill:#111}path{fill:none;stroke-width:2}"

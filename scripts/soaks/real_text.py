@@ -31,7 +31,7 @@ from server.chat.rules import line as kept_line
 from server.kit.problems import Problem
 from tests.crowd.seats import Ear, Heard, Seat, enter_all
 
-WITHIN_S = (150, 900)
+WITHIN_S = (180, 900)
 LINES_PER_S = 200
 WRITERS = 600
 BREATH = 2

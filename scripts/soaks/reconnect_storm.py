@@ -18,7 +18,7 @@ from scripts.soaks.premises import Premises, premises
 from scripts.soaks.promises import Promises
 from tests.crowd.seats import Ear, Heard, Seat, enter_all, steadily
 
-WITHIN_S = (120, 600)
+WITHIN_S = (150, 600)
 CROWD = 500
 FACTS_PER_S, LINES_PER_S = 50, 100
 APART_S = 2.0

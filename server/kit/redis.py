@@ -12,28 +12,15 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from redis.asyncio import Redis as OneServer
-from redis.asyncio import RedisCluster
-from redis.asyncio.cluster import ClusterNode
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import ClusterError, NoScriptError, ReadOnlyError, RedisClusterException, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from live.broker.cluster import ClusterUrl
-from server.kit.settings import split_address
+from live.broker import BrokerUnavailable
+from live.broker.cluster import Cluster, ClusterUrl
 
 WITHIN_S = 3.0
-"""The longest that a script is waited for, whatever a cluster tries meanwhile."""
-
-DOWN = (
-    RedisConnectionError,
-    RedisTimeoutError,
-    ReadOnlyError,  # a primary that has just been replaced
-    ClusterError,
-    RedisClusterException,
-    OSError,
-)
+"""The longest that a script is waited for, whatever is tried meanwhile."""
 
 
 class GateDown(Exception):
@@ -42,8 +29,8 @@ class GateDown(Exception):
 
 @runtime_checkable
 class Redis(Protocol):
-    """What redis-py's clients of one server and of a cluster have in common, as far as it is used here. The keys of one
-    call share a hash tag (`{sale:…}:…`)."""
+    """What is used of redis-py's client, and what a cluster is called by as well. The keys of one call share a hash tag
+    (`{sale:…}:…`)."""
 
     def evalsha(self, sha: str, numkeys: int, *keys_and_args: Any) -> Awaitable[Any]: ...
 
@@ -52,7 +39,7 @@ class Redis(Protocol):
     def hgetall(self, name: str) -> Awaitable[dict[bytes, bytes]]: ...
 
     def ping(self) -> Awaitable[Any]:
-        """Of a cluster, every primary answers or this raises."""
+        """Raises when the server, or one primary of a cluster, doesn't answer."""
 
     async def aclose(self) -> None: ...
 
@@ -60,28 +47,37 @@ class Redis(Protocol):
 def connect(url: str) -> Redis:
     """`redis://`, `rediss://`, `unix://`, or a cluster as in `ClusterUrl`; ValueError for one that can't be read. Opens
     nothing yet."""
-    limits: dict[str, Any] = {
-        "socket_timeout": 2.0,
-        "socket_connect_timeout": 2.0,
-        "health_check_interval": 15,
-    }
-    client: Any
-    if not ClusterUrl.matches(url):
-        client = OneServer.from_url(url, **limits)
-    else:
-        cluster = ClusterUrl.parse(url)
-        first, *others = cluster.seeds
-        client = RedisCluster.from_url(
-            cluster.of(first),
-            startup_nodes=[ClusterNode(*split_address(node)) for node in others],
-            dynamic_startup_nodes=False,  # the names that were given outlive the addresses that are learnt
-            require_full_coverage=False,
-            retry=Retry(NoBackoff(), 1),
-            protocol=2,
-            **limits,
-        )
+    if ClusterUrl.matches(url):
+        return _ClusterClient(url)
+    client: Any = OneServer.from_url(
+        url, socket_timeout=2.0, socket_connect_timeout=2.0, health_check_interval=15
+    )
     connected: Redis = client
     return connected
+
+
+class _ClusterClient:
+    """redis-py's own client of a cluster loses calls that start together: one closes another's connection."""
+
+    def __init__(self, url: str) -> None:
+        self._cluster = Cluster(url)
+
+    async def evalsha(self, sha: str, numkeys: int, *keys_and_args: Any) -> Any:
+        return await self._cluster.execute(keys_and_args[0], "EVALSHA", sha, numkeys, *keys_and_args)
+
+    async def eval(self, script: str, numkeys: int, *keys_and_args: Any) -> Any:
+        return await self._cluster.execute(keys_and_args[0], "EVAL", script, numkeys, *keys_and_args)
+
+    async def hgetall(self, name: str) -> dict[bytes, bytes]:
+        fields: dict[bytes, bytes] = await self._cluster.execute(name, "HGETALL", name)
+        return fields
+
+    async def ping(self) -> bool:
+        await self._cluster.ping()
+        return True
+
+    async def aclose(self) -> None:
+        await self._cluster.aclose()
 
 
 class Script:
@@ -100,7 +96,7 @@ class Script:
                     return await client.evalsha(self._sha, len(keys), *keys, *arguments)
                 except NoScriptError:
                     return await client.eval(self._source, len(keys), *keys, *arguments)  # loads it too
-        except DOWN as error:
+        except (RedisConnectionError, RedisTimeoutError, BrokerUnavailable, OSError) as error:
             raise GateDown(str(error)) from error
 
 

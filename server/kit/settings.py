@@ -70,7 +70,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         demo = given.flag("DEMO")
         return cls(
             database_url=given.url("DATABASE_URL", {"postgresql", "postgres"}),
-            redis_url=given.url("REDIS_URL", {"redis", "rediss", "unix"}),
+            redis_url=given.url("REDIS_URL", {"redis", "rediss", "unix", "redis+cluster", "rediss+cluster"}),
             data=data,
             secret=given.secret(data),
             host=host,

@@ -4,13 +4,13 @@ measures the server and not itself."""
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import random
 import socket
 import struct
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 import msgspec
@@ -169,7 +169,7 @@ class Seat(asyncio.Protocol):
 
     def read_on(self) -> None:
         assert self._transport is not None
-        with contextlib.suppress(RuntimeError):  # it is closing
+        with suppress(RuntimeError):  # it is closing
             self._transport.resume_reading()
 
     def drop(self) -> None:
@@ -296,6 +296,17 @@ async def enter_all(
 
 async def leave_all(seats: Iterable[Seat]) -> None:
     await asyncio.gather(*(seat.leave() for seat in seats))
+
+
+@asynccontextmanager
+async def seated(seats: Sequence[Seat]) -> AsyncIterator[None]:
+    """They come in, and whoever is there in the end is dropped: a server that stops would wait for those who stall."""
+    try:
+        await enter_all(seats)
+        yield
+    finally:
+        for seat in seats:
+            seat.drop()
 
 
 async def steadily(

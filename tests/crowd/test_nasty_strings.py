@@ -19,7 +19,7 @@ from tests.browser.test_pages import EXPECTED
 from tests.crowd.nasty import TRAPS, kept_lines, kept_names, strings
 from tests.crowd.seats import Seat
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 VIEWERS_PER_S = 40
 """Below what a room shows of viewers' talk, so that nothing is left out."""
@@ -124,7 +124,7 @@ def test_nasty_strings_are_shown_as_the_text_they_are(demo: Demo, browser: Brows
             spoke = thread.submit(asyncio.run, say).result()
             shown = [*(lines[line] for line in said), *map(clean, spoke)]
             for looked in (phone, control):
-                eventually("all are shown", lambda page=looked, texts=shown: not page.lacks(texts))
+                eventually("all are shown", lambda page=looked, texts=shown: not page.lacks(texts), 30)
     for looked in (phone, control):
         looked.must_have_held()
 

@@ -10,7 +10,7 @@ import msgspec
 from live.channel import Pace
 from live.events import room_topic
 from live.protocol import CloseCode
-from tests.crowd.seats import Ear, Heard, Seat, enter_all, leave_all
+from tests.crowd.seats import Ear, Heard, Seat, seated
 from tests.live.rooms import ROOM
 from tests.live.test_transport import house
 
@@ -30,28 +30,26 @@ async def test_those_who_stop_reading_are_cut_and_the_others_hear_every_line(red
     async with house(redis_url, Pace(talk_per_s=None)) as home:
         ear = Ear()
         seats = [Seat(f"{home.url}/m{n}", ear, note) for n in range(CROWD)]
-        await enter_all(seats)
         stalled, readers = seats[:STALLED], seats[STALLED:]
-        for seat in stalled:
-            seat.stall()
+        async with seated(seats):
+            for seat in stalled:
+                seat.stall()
+            said: list[str] = []
+            async with asyncio.timeout(CUT_WITHIN_S):
+                while len(home.hub.sessions) > len(readers):
+                    line = {"kind": "chat.said", "id": str(len(said)), "text": LONG}
+                    await home.broker.say(room_topic(ROOM), [msgspec.json.encode(line)])
+                    said.append(line["id"])
+                    await asyncio.sleep(1 / LINES_PER_S)
+            async with asyncio.timeout(10):
+                while any(len(heard[seat]) < len(said) for seat in readers):
+                    await asyncio.sleep(0.05)
+            assert all(heard[seat] == said for seat in readers)
+            assert not any(seat.gone.is_set() for seat in readers)
+            assert home.hub.stats.closed_slow == STALLED
 
-        said: list[str] = []
-        async with asyncio.timeout(CUT_WITHIN_S):
-            while len(home.hub.sessions) > len(readers):
-                line = {"kind": "chat.said", "id": str(len(said)), "text": LONG}
-                await home.broker.say(room_topic(ROOM), [msgspec.json.encode(line)])
-                said.append(line["id"])
-                await asyncio.sleep(1 / LINES_PER_S)
-        async with asyncio.timeout(10):
-            while any(len(heard[seat]) < len(said) for seat in readers):
-                await asyncio.sleep(0.05)
-        assert all(heard[seat] == said for seat in readers)
-        assert not any(seat.gone.is_set() for seat in readers)
-        assert home.hub.stats.closed_slow == STALLED
-
-        for seat in stalled:
-            seat.read_on()
-        async with asyncio.timeout(10):
-            await asyncio.gather(*(seat.gone.wait() for seat in stalled))
-        assert {seat.close_code for seat in stalled} <= {CloseCode.SLOW, None}
-        await leave_all(readers)
+            for seat in stalled:
+                seat.read_on()
+            async with asyncio.timeout(10):
+                await asyncio.gather(*(seat.gone.wait() for seat in stalled))
+            assert {seat.close_code for seat in stalled} <= {CloseCode.SLOW, None}

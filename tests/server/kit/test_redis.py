@@ -52,6 +52,13 @@ async def test_a_script_that_the_server_has_never_seen_runs(client: Redis, echo:
     assert await client.ping()
 
 
+async def test_a_crowd_that_comes_at_once_is_counted(client: Redis, echo: Script) -> None:
+    """On connections that aren't open yet, and on those that are."""
+    for round in (1, 2):
+        counts = await asyncio.gather(*(echo(client, ["key"], ["a"]) for _ in range(32)))
+        assert max(count[2] for count in counts) == 32 * round
+
+
 async def test_sales_are_decided_wherever_their_gates_are(client: Redis) -> None:
     gates = [Gate(client, uuid7()) for _ in range(12)]
     with pytest.raises(NoGate):
