@@ -199,9 +199,8 @@ class Session:
 
     @property
     def member_id(self) -> str | None:
-        """Whom the connection makes present."""
-        present = self._entrance.present if self._entrance is not None else None
-        return present.member_id if present is not None else None
+        """Whose connection it is, whether they are counted or not."""
+        return self._entrance.you.get("member_id") if self._entrance is not None else None
 
     def due(self, now: float) -> bool:
         """Whether it is time to ask again if they may stay."""

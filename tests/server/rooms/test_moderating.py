@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import text
+from websockets.asyncio.client import connect
 
 from server.kit.principal import Principal, Role
-from tests.server.rooms.floor import Floor, open_floor
+from tests.server.rooms.floor import Floor, Visitor, open_floor
 from tests.server.rooms.test_socket import closed_with
 
 
@@ -47,6 +48,16 @@ async def test_a_banned_viewer_is_sent_away_and_finds_the_door_shut_with_every_n
     await ask(floor, "DELETE", f"bans/{wang.id}")
     async with floor.visitor(wang) as back:
         assert (await back.hello(device="phone-1"))["type"] == "welcome"
+
+
+async def test_whoever_is_not_counted_is_sent_away_like_anybody(floor):
+    wang = await floor.stage.shop.member()
+    address = floor.address(f"/ws/rooms/{floor.stage.room_id}") + f"?token={await floor.token(wang)}"
+    async with connect(address, user_agent_header="somebot/1.0") as socket:
+        visitor = Visitor(socket)
+        await visitor.hello()
+        await ask(floor, "POST", "bans", member_id=str(wang.id))
+        assert await closed_with(visitor) == 4523
 
 
 async def test_a_held_line_reaches_the_room_when_a_helping_viewer_lets_it_go(floor):
