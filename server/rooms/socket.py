@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, defaultdict
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -32,10 +33,10 @@ from server.chat.rules import Banned, may_moderate, may_speak
 from server.chat.service import Chat
 from server.engagement.likes.rules import Allowance
 from server.kit.clock import Clock
-from server.kit.database import Database
+from server.kit.database import Database, is_away
 from server.kit.devices import device_key
 from server.kit.principal import Principal, Role
-from server.kit.problems import Forbidden, NotFound, NotSignedIn, Problem
+from server.kit.problems import Forbidden, NotFound, NotSignedIn, Problem, Unavailable
 from server.kit.settings import Settings
 from server.rooms import service
 from server.rooms.models import Room
@@ -116,6 +117,20 @@ class House:
         self.visits = Visits(self.database, self.clock)
 
 
+@contextmanager
+def door() -> Iterator[None]:
+    """Whoever may not come in, or not stay, is told why; whom the database had no time for, to come again."""
+    try:
+        yield
+    except Problem as problem:
+        raise _refused(problem) from problem
+    except Exception as error:
+        if isinstance(error, BrokerUnavailable) or not is_away(error):
+            raise
+        log.warning("nobody could be looked up at the door", why=type(error).__name__)
+        raise Refusal(Unavailable(retry_after_s=1).body(), CloseCode.UNAVAILABLE) from error
+
+
 def _refused(problem: Problem) -> Refusal:
     code = {NotFound: CloseCode.NO_SUCH_ROOM, Banned: CloseCode.BANNED}.get(
         type(problem), CloseCode.NOT_ALLOWED
@@ -165,10 +180,8 @@ class RoomDesk:
         self._may_speak = False
 
     async def enter(self, hello: Hello) -> Entrance:
-        try:
+        with door():
             return await self._enter(hello)
-        except Problem as problem:
-            raise _refused(problem) from problem
 
     async def _enter(self, hello: Hello) -> Entrance:
         who, room_id = self._who, _id(self._asked)
@@ -218,6 +231,10 @@ class RoomDesk:
         return await moderation.muted_until(session, room_id, who.id, now)
 
     async def recheck(self) -> None:
+        with door():
+            await self._recheck()
+
+    async def _recheck(self) -> None:
         """Whether the token is still good, and for what it opened; a viewer's, whether they still help."""
         house, room_id, who = self._house, _id(self._asked), self._who
         async with house.database.transaction() as session:
@@ -227,11 +244,11 @@ class RoomDesk:
             elif who is not None:
                 self._moderates = await acts.helps(session, who, room_id)
         if who is None:
-            raise _refused(NotSignedIn())
+            raise NotSignedIn
         if who.kind == "staff" and not may_see(who, service.scope_of(room)):
-            raise _refused(NotFound())
+            raise NotFound
         if self._control and not _may_control(who, room):
-            raise _refused(Forbidden())
+            raise Forbidden
         self._who, self._may_speak = who, may_speak(who, room.brand_id, room.store_id)
         if self._topics_for(who, room) != self._topics:
             raise Refusal(Forbidden().body(), CloseCode.RESYNC)  # come back, and hear what you may hear now
@@ -248,17 +265,16 @@ class RoomDesk:
     async def snapshot(self) -> msgspec.Raw:
         assert self._who is not None
         member_id = self._who.id if self._who.kind == "member" else None
-        return await self._house.views.snapshot(_id(self._asked), member_id)
+        with door():
+            return await self._house.views.snapshot(_id(self._asked), member_id)
 
     async def arrived(self, first: bool) -> None:
         who, room_id = self._who, _id(self._asked)
         if who is None or who.kind != "member":
             return
-        async with self._house.database.transaction() as session:
-            try:  # a ban may have been told before this connection heard the room
+        with door():  # a ban may have been told before this connection heard the room
+            async with self._house.database.transaction() as session:
                 await bans.must_be_welcome(session, who, room_id, self._device, self._house.clock())
-            except Problem as problem:
-                raise _refused(problem) from problem
         if self._robot:
             return
         self._house.hub.spawn(self._house.visits.enter(room_id, self._store_id, who))
@@ -311,10 +327,8 @@ class StoreDesk:
         self._store: Store | None = None
 
     async def enter(self, hello: Hello) -> Entrance:
-        try:
+        with door():
             return await self._enter()
-        except Problem as problem:
-            raise _refused(problem) from problem
 
     async def _enter(self) -> Entrance:
         who, store_id = self._who, _id(self._asked)
@@ -331,12 +345,13 @@ class StoreDesk:
 
     async def recheck(self) -> None:
         assert self._store is not None
-        async with self._house.database.transaction() as session:
-            who = await accounts.authenticate(session, self._token, self._house.clock())
-        if who is None:
-            raise _refused(NotSignedIn())
-        if not _may_follow(who, self._store):
-            raise _refused(NotFound())
+        with door():
+            async with self._house.database.transaction() as session:
+                who = await accounts.authenticate(session, self._token, self._house.clock())
+            if who is None:
+                raise NotSignedIn
+            if not _may_follow(who, self._store):
+                raise NotFound
 
     async def snapshot(self) -> Any:
         """Figures come by HTTP; after a gap the page asks for them anew."""

@@ -19,7 +19,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from server.accounts import service as accounts
 from server.kit.clock import Clock
-from server.kit.database import Database
+from server.kit.database import Database, is_away
 from server.kit.principal import Principal
 from server.kit.problems import CrossOrigin
 from server.kit.settings import Settings
@@ -46,7 +46,13 @@ class Authentication(ASGIMiddleware):
             if _needs_our_origin(scope, headers, token, by_cookie) and not self._same_origin(headers):
                 raise CrossOrigin
             if token:
-                scope["user"], scope["auth"] = await self._principal(token), token
+                try:
+                    scope["user"], scope["auth"] = await self._principal(token), token
+                except Exception as error:
+                    if scope["type"] == ScopeType.WEBSOCKET and is_away(error):
+                        await _ask_to_come_again(send)
+                        return
+                    raise
         await next_app(scope, receive, send)
 
     async def _principal(self, token: str) -> Principal | None:
@@ -66,6 +72,14 @@ class Authentication(ASGIMiddleware):
             return urlsplit(origin).netloc in {headers.get("host"), self._host}
         except ValueError:  # a bracket that isn't closed
             return False
+
+
+async def _ask_to_come_again(send: Send) -> None:
+    """A handshake that is merely closed reads as 403: never."""
+    start: Any = {"type": "websocket.http.response.start", "status": 503, "headers": [(b"retry-after", b"1")]}
+    body: Any = {"type": "websocket.http.response.body", "body": b""}
+    await send(start)
+    await send(body)
 
 
 def _needs_our_origin(scope: Scope, headers: Headers, token: str, by_cookie: bool) -> bool:
