@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from server.kit.tokens import derive, sign
 
-HEADER = "Showfloor-Device"
-
 
 def device_key(secret: str, name: str | None) -> bytes | None:
     """16 bytes that stand for the device; None where it has no name."""

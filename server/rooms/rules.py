@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from server.kit.principal import MODERATES, STORE_STAFF, Principal
+from server.kit.principal import STORE_STAFF, Principal
 from server.kit.problems import NotFound, NotSignedIn, Problem
 from server.members.audience import Audience as Audience
 
@@ -41,10 +41,6 @@ def may_see(staff: Principal, room: RoomScope) -> bool:
 
 def may_run(staff: Principal, room: RoomScope) -> bool:
     return staff.may_run_room(room.brand_id, room.store_id)
-
-
-def may_moderate(staff: Principal, room: RoomScope) -> bool:
-    return may_run(staff, room) or (may_see(staff, room) and staff.role in MODERATES)
 
 
 def may_see_figures(staff: Principal, room: RoomScope) -> bool:

@@ -31,7 +31,6 @@ from server.rooms.rules import (
     Audience,
     RoomScope,
     may_enter,
-    may_moderate,
     may_run,
     may_see,
     may_see_figures,
@@ -76,14 +75,6 @@ async def to_run(session: AsyncSession, staff: Principal, room_id: UUID, *, lock
     """Raises `NotFound`, and `Forbidden` for a room that may be seen but not run."""
     room = await to_see(session, staff, room_id, lock=lock)
     if not may_run(staff, scope_of(room)):
-        raise Forbidden
-    return room
-
-
-async def to_moderate(session: AsyncSession, staff: Principal, room_id: UUID) -> Room:
-    """Raises `NotFound`, `Forbidden`."""
-    room = await to_see(session, staff, room_id)
-    if not may_moderate(staff, scope_of(room)):
         raise Forbidden
     return room
 
