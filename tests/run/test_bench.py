@@ -70,6 +70,8 @@ def test_a_lost_line_ends_the_bench(heard: list[int]) -> None:
             told[0].send(chat.line(next(numbers)), text=True)
 
         with chat.clients(port, 1, frame.two_cores()[1]) as crowd:
+            while not told:  # the client has sent its hello; the server's thread may not have seen it
+                await asyncio.sleep(0.01)
             return await crowd.count(say, load)
 
     with teller() as (port, told), pytest.raises(SystemExit, match="lines were lost"):
