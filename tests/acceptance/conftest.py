@@ -5,7 +5,7 @@ import pytest
 from tests.acceptance.demo import Demo, running_demo
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo():
     with running_demo() as demo:
         yield demo

@@ -15,7 +15,7 @@ LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT\S+ (?P<message>\[.*?\] .*?\]).*")
 """The first line of an entry, with its level, words and logger; the tracebacks below it would bury the rest."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def room() -> Iterator[Showroom]:
     """One running demo for all of these tests, with a room of their own."""
     with running_demo() as demo:
@@ -36,12 +36,12 @@ def log_of_the_demo(room: Showroom) -> Iterator[None]:
     print(*Counter(" ".join(entry["message"].split()) for entry in entries).most_common(), sep="\n")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def processes(room: Showroom) -> Processes:
     return Processes(room)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def crowd(room: Showroom) -> list[Person]:
     return room.buyers(CROWD)
 

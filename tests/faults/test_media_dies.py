@@ -19,7 +19,7 @@ def _bitrate(room: Showroom) -> int:
     return int(answer.json().get("bitrate_kbps") or 0)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def killed_media(room: Showroom, processes: Processes) -> Victim:
     """While the clip played."""
     eventually("the clip plays", lambda: _bitrate(room), PLAYS_WITHIN_S)
