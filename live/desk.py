@@ -65,7 +65,8 @@ class Desk(Protocol):
         refusal ends the connection: what was committed before the topics were heard may forbid it."""
 
     async def recheck(self) -> None:
-        """Every RECHECK_S seconds or so, where the entrance asked for it: a refusal ends the connection."""
+        """Every RECHECK_S seconds or so where the entrance asked for it, when the room takes others than before, and
+        when facts were lost: a refusal ends the connection, but for one with UNAVAILABLE, which is no answer."""
 
     async def say(self, text: str, ref: str, reply_to: str | None) -> Said:
         """A line for the room. The same `ref` from the same member comes again when its ack was lost."""

@@ -90,6 +90,10 @@ class Expelled(msgspec.Struct, frozen=True):
     member_ids: list[str]
 
 
+AUDIENCE = "room.audience"
+"""A fact of a room's topic: it takes others than before, so everybody in it is asked whether they may stay."""
+
+
 _ALIASES = {
     "room": "room",
     "control": "control",

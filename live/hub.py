@@ -13,7 +13,7 @@ import structlog
 
 from live.broker import Broker, BrokerUnavailable, NumberedFact
 from live.channel import Channel, Pace, Stats
-from live.events import EXPELLED, Expelled, Position, room_of, room_topic
+from live.events import AUDIENCE, EXPELLED, Expelled, Position, room_of, room_topic
 from live.limits import Limits
 from live.presence import Presence
 from live.protocol import CloseCode, retry_ms
@@ -29,6 +29,8 @@ EMPTY_S = 2.0
 """A topic that everybody left stays subscribed for so long: whoever reloads or reconnects finds it open."""
 SNAPSHOTS = 32
 """Snapshots taken at the same time."""
+ASKED_PER_S = 200
+"""Of a room whose audience has changed, so many are asked a second whether they may stay: each costs a transaction."""
 LIKES_S = 0.2
 SWEEP_S = 1.0
 STOP_WITHIN_S = 3.0
@@ -122,15 +124,24 @@ class Hub:
             for fact in facts:
                 if fact.kind == EXPELLED:
                     self._expel(channel, _expelled.decode(fact.data).member_ids)
+                elif fact.kind == AUDIENCE:
+                    self._ask_again(channel)
 
     def _expel(self, channel: Channel, member_ids: Sequence[str]) -> None:
         for session in [*channel.seats, *channel.entering]:
             if session.member_id in member_ids:
                 session.close(CloseCode.BANNED)
 
+    def _ask_again(self, channel: Channel) -> None:
+        here = [*channel.seats, *channel.entering]
+        now = asyncio.get_running_loop().time()
+        for place, session in enumerate(here):
+            session.ask_again(now + place / ASKED_PER_S)
+
     def gap(self, topic: str, tail: Position) -> None:
         if (channel := self._channels.get(topic)) is not None:
             self.stats.gaps += 1
+            self._ask_again(channel)  # that somebody may not stay may have been among what was lost
             for session in channel.lose(tail):
                 session.displaced(channel)
 

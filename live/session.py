@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 from uuid import uuid4
@@ -112,7 +113,7 @@ class Session:
         self._entrance: Entrance | None = None
         self._seating = Seating(self, hub, desk, wire)
         self._bad = 0
-        self._recheck_at = asyncio.get_running_loop().time() + RECHECK_S
+        self._recheck_at = math.inf
         self._closing: asyncio.Task[None] | None = None
         self._until: asyncio.Timeout | None = None
         self._tokens = hub.limits.frames_at_once
@@ -186,6 +187,7 @@ class Session:
 
     async def _enter(self, hello: Hello) -> None:
         entrance = self._entrance = await self._desk.enter(hello)
+        self._recheck_at = self._next_check()
         self.topics = {alias(topic): topic for topic in entrance.topics}
         self._seating.you = entrance.you
         first = False
@@ -204,13 +206,29 @@ class Session:
 
     def due(self, now: float) -> bool:
         """Whether it is time to ask again if they may stay."""
-        if self._entrance is None or not self._entrance.recheck or now < self._recheck_at:
+        if now < self._recheck_at:
             return False
-        self._recheck_at = now + RECHECK_S
+        self._recheck_at = self._next_check()
         return True
 
+    def ask_again(self, at: float) -> None:
+        """If they may stay, by the loop's clock."""
+        self._recheck_at = min(self._recheck_at, at)
+
+    def _next_check(self) -> float:
+        watched = self._entrance is not None and self._entrance.recheck
+        return asyncio.get_running_loop().time() + RECHECK_S if watched else math.inf
+
     async def recheck(self) -> None:
-        await self._ask(self._desk.recheck(), close=CloseCode.NOT_ALLOWED)
+        await self._ask(self._recheck(), close=CloseCode.NOT_ALLOWED)
+
+    async def _recheck(self) -> None:
+        try:
+            await self._desk.recheck()
+        except Refusal as refusal:
+            if refusal.close is not CloseCode.UNAVAILABLE:
+                raise
+            self.ask_again(asyncio.get_running_loop().time() + RECHECK_S)  # who was let in stays
 
     # Frames in
 

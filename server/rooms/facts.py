@@ -8,6 +8,7 @@ from uuid import UUID
 
 from live.room import Phase
 from server.kit.facts import Fact
+from server.members.audience import Audience
 
 
 class RoomStateChanged(Fact, kw_only=True, frozen=True, tag="room.state"):
@@ -16,6 +17,16 @@ class RoomStateChanged(Fact, kw_only=True, frozen=True, tag="room.state"):
     title: str
     state: Phase
     changed_at: datetime
+
+
+class RoomRenamed(Fact, kw_only=True, frozen=True, tag="room.renamed"):
+    room_id: UUID
+    title: str
+
+
+class AudienceChanged(Fact, kw_only=True, frozen=True, tag="room.audience"):
+    room_id: UUID
+    audience: Audience
 
 
 class ProductPinned(Fact, kw_only=True, frozen=True, tag="room.pinned"):

@@ -15,7 +15,7 @@ from server.kit.database import Row, document, moment
 
 class Room(Row, table=True):
     """`state` is `live.room`'s, `audience` one of `rules.Audience`. `store_id` is set for a store's own room;
-    headquarters' have none. `key` is the Idempotency-Key it was made with."""
+    headquarters' have none. `key` and `request_hash` are the Idempotency-Key it was made with and what came with it."""
 
     __tablename__ = "room"
     __table_args__ = (UniqueConstraint("brand_id", "key"),)
@@ -23,6 +23,7 @@ class Room(Row, table=True):
     store_id: UUID | None = Field(default=None, foreign_key="store.id", index=True)
     host_id: UUID | None = Field(default=None, foreign_key="account.id")
     key: str | None = None
+    request_hash: bytes | None = None
     title: str
     audience: str = "public"
     state: str = "planned"

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from live.events import RoomEvent, room_topic
+from live.events import AUDIENCE, RoomEvent, room_topic
 from server.catalog.facts import PricesChanged, ProductChanged, SkusAdded
 from server.flash_sales.facts import SaleClosed, SaleOpened
 from server.kit.facts import after_commit, announces, in_transaction
 from server.rooms import service, shelf
-from server.rooms.facts import ProductPinned, RoomStateChanged, ShelfChanged
+from server.rooms.facts import AudienceChanged, ProductPinned, RoomRenamed, RoomStateChanged, ShelfChanged
 
 
 @in_transaction(SaleOpened, SaleClosed)
@@ -32,6 +32,16 @@ async def show_products_anew(session: AsyncSession, fact: ProductChanged | Price
 @announces(RoomStateChanged)
 def tell_of_state(fact: RoomStateChanged) -> Iterator[RoomEvent]:
     yield fact.event(room_topic(fact.room_id), "room.state", state=fact.state, at=fact.changed_at)
+
+
+@announces(RoomRenamed)
+def tell_of_title(fact: RoomRenamed) -> Iterator[RoomEvent]:
+    yield fact.event(room_topic(fact.room_id), "room.renamed", title=fact.title)
+
+
+@announces(AudienceChanged)
+def tell_of_audience(fact: AudienceChanged) -> Iterator[RoomEvent]:
+    yield fact.event(room_topic(fact.room_id), AUDIENCE, audience=fact.audience)
 
 
 @announces(ProductPinned)

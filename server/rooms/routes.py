@@ -24,7 +24,7 @@ from server.flash_sales import service as flash_sales
 from server.flash_sales.service import SaleCard
 from server.kit.clock import Clock
 from server.kit.database import Database
-from server.kit.idempotency import KeyHeader, require_key
+from server.kit.idempotency import KeyHeader, request_hash, require_key
 from server.kit.paging import Page, page
 from server.kit.principal import Principal
 from server.kit.problems import Unavailable
@@ -211,6 +211,7 @@ async def create(
     idempotency_key: KeyHeader = None,
 ) -> StaffRoom:
     """A planned room. With an Idempotency-Key a second tap gives the same room."""
+    key = require_key(idempotency_key) if idempotency_key is not None else None
     room = await service.create(
         session,
         staff,
@@ -218,7 +219,8 @@ async def create(
         audience=data.audience,
         store_id=data.store_id,
         template=data.template,
-        key=require_key(idempotency_key) if idempotency_key else None,
+        key=key,
+        asked=request_hash(data) if key else None,
     )
     return await _staff_room(session, presence, room)
 

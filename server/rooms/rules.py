@@ -33,7 +33,7 @@ def may_enter(room: RoomScope, who: Principal | None) -> Problem | None:
 
 
 def may_see(staff: Principal, room: RoomScope) -> bool:
-    """All staff see headquarters' rooms; a store's own room is for that store and headquarters."""
+    """All staff see headquarters' rooms; a store's own room is for that store, and for whoever is of no store."""
     if staff.kind != "staff" or staff.brand_id != room.brand_id:
         return False
     return room.store_id is None or staff.role not in STORE_STAFF or staff.store_id == room.store_id

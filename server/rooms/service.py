@@ -19,13 +19,14 @@ from server.brands.models import Brand
 from server.catalog.imports import Imported
 from server.flash_sales import service as flash_sales
 from server.kit.facts import Fact, record
+from server.kit.idempotency import KeyReused
 from server.kit.ids import uuid7
 from server.kit.paging import PAGE, before
 from server.kit.principal import STORE_STAFF, Principal, Role
 from server.kit.problems import Conflict, Forbidden, NotFound
 from server.members.audience import must_take
 from server.rooms import shelf, shelf_import
-from server.rooms.facts import ProductPinned, RoomStateChanged
+from server.rooms.facts import AudienceChanged, ProductPinned, RoomRenamed, RoomStateChanged
 from server.rooms.models import Room, RoomMark
 from server.rooms.rules import (
     Audience,
@@ -111,11 +112,14 @@ async def create(
     store_id: UUID | None = None,
     template: UUID | None = None,
     key: str | None = None,
+    asked: bytes | None = None,
     demo: bool = False,
 ) -> Room:
-    """A planned room; with a `template`, another room's shelf. The same key gives the same room.
+    """A planned room; with a `template`, another room's shelf. The same key gives the same room; `asked` is the
+    request's hash.
 
-    Store staff make rooms of their own store only. Raises `Forbidden`, `NotFound` (another brand's store or room).
+    Store staff make rooms of their own store only. Raises `Forbidden`, `NotFound` (another brand's store or room),
+    `KeyReused` (422).
     """
     if staff.role in STORE_STAFF and store_id is None:
         store_id = staff.store_id
@@ -131,6 +135,7 @@ async def create(
         store_id=store_id,
         host_id=staff.id if _hosts(staff) else None,
         key=f"{staff.id}:{key}" if key else None,
+        request_hash=asked,
         title=title,
         audience=audience.value,
         demo=demo,
@@ -141,8 +146,11 @@ async def create(
         .on_conflict_do_nothing(index_elements=["brand_id", "key"])
     )
     if not made.rowcount:  # type: ignore[attr-defined]
-        first = await session.exec(select(Room).where(Room.brand_id == room.brand_id, Room.key == room.key))
-        return first.one()
+        query = select(Room).where(Room.brand_id == room.brand_id, Room.key == room.key)
+        first = (await session.exec(query)).one()
+        if first.request_hash not in (None, asked):
+            raise KeyReused
+        return first
     if template is not None:
         source = await to_see(session, staff, template)
         await shelf.copy(session, source.id, room.id)
@@ -156,15 +164,20 @@ def _hosts(staff: Principal) -> bool:
 async def change(
     session: AsyncSession, staff: Principal, room_id: UUID, *, title: str | None, audience: Audience | None
 ) -> Room:
-    """Raises `NotFound`, `Forbidden`, `WrongState` (409, an ended room keeps its name)."""
+    """Whom a new audience doesn't take is asked to leave. Raises `NotFound`, `Forbidden`, `WrongState` (409, an ended
+    room keeps its name)."""
     room = await to_run(session, staff, room_id, lock=True)
     if room.state == live_room.Phase.ENDED:
         raise WrongState(state=room.state, reason="room-ended")
-    if title is not None:
+    facts: list[Fact] = []
+    if title is not None and title != room.title:
         room.title = title
-    if audience is not None:
+        facts.append(RoomRenamed(brand_id=room.brand_id, room_id=room.id, title=title))
+    if audience is not None and audience != room.audience:
         room.audience = audience.value
+        facts.append(AudienceChanged(brand_id=room.brand_id, room_id=room.id, audience=audience))
     await session.flush()
+    await record(session, *facts)
     return room
 
 
@@ -242,6 +255,7 @@ async def pin(
     """Raises `NotFound` (also for a product that does not stand on the shelf), `Forbidden`, `WrongState` (409)."""
     if product_id is None:
         return await direct(session, staff, room_id, live_room.Unpin(), now)
+    await to_run(session, staff, room_id, lock=True)  # nobody takes it off the shelf meanwhile
     await shelf.must_hold(session, room_id, product_id)
     return await direct(session, staff, room_id, live_room.Pin(str(product_id)), now)
 

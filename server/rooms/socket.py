@@ -41,7 +41,7 @@ from server.kit.settings import Settings
 from server.rooms import service
 from server.rooms.models import Room
 from server.rooms.robots import is_robot
-from server.rooms.rules import may_run, may_see, may_see_figures
+from server.rooms.rules import may_run, may_see_figures
 from server.rooms.snapshot import RoomViews
 from server.stores.models import Store
 
@@ -235,18 +235,18 @@ class RoomDesk:
             await self._recheck()
 
     async def _recheck(self) -> None:
-        """Whether the token is still good, and for what it opened; a viewer's, whether they still help."""
+        """Whether the token is still good, and for what it opened; whether the room still takes the viewer, and whether
+        they still help."""
         house, room_id, who = self._house, _id(self._asked), self._who
         async with house.database.transaction() as session:
-            room = await service.load(session, room_id, lock=False)
             if who is not None and who.kind == "staff":
                 who = await accounts.authenticate(session, self._token, house.clock())
-            elif who is not None:
+            if who is None:
+                raise NotSignedIn
+            room = await service.to_enter(session, who, room_id)
+            if who.kind == "member":
+                await bans.must_be_welcome(session, who, room_id, self._device, house.clock())
                 self._moderates = await acts.helps(session, who, room_id)
-        if who is None:
-            raise NotSignedIn
-        if who.kind == "staff" and not may_see(who, service.scope_of(room)):
-            raise NotFound
         if self._control and not _may_control(who, room):
             raise Forbidden
         self._who, self._may_speak = who, may_speak(who, room.brand_id, room.store_id)
@@ -272,8 +272,9 @@ class RoomDesk:
         who, room_id = self._who, _id(self._asked)
         if who is None or who.kind != "member":
             return
-        with door():  # a ban may have been told before this connection heard the room
+        with door():  # a ban, or another audience, may have been told before this connection heard the room
             async with self._house.database.transaction() as session:
+                await service.to_enter(session, who, room_id)
                 await bans.must_be_welcome(session, who, room_id, self._device, self._house.clock())
         if self._robot:
             return

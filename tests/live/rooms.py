@@ -30,6 +30,8 @@ class Shop:
         self.snapshots = 0
         self.banned: set[str] = set()
         self.dismissed: set[str] = set()
+        self.away = False
+        self.recheck = True
         self._relaying = asyncio.Lock()
         self.before_snapshot: Callable[[], Any] | None = None
 
@@ -64,7 +66,7 @@ class ShopDesk:
             topics=[room_topic(ROOM), member_topic(self.member)],
             you={"member_id": self.member, "name": self.member, "role": "viewer", "muted_until": None},
             present=Presentee(ROOM, self.member, {"name": self.member}),
-            recheck=True,
+            recheck=self.shop.recheck,
         )
 
     async def snapshot(self) -> Any:
@@ -79,6 +81,10 @@ class ShopDesk:
             raise Refusal({"slug": "banned", "title": "You are banned", "status": 403}, CloseCode.BANNED)
 
     async def recheck(self) -> None:
+        if self.shop.away:
+            raise Refusal(
+                {"slug": "unavailable", "title": "Come again", "status": 503}, CloseCode.UNAVAILABLE
+            )
         if self.member in self.shop.dismissed:
             raise Refusal({"slug": "not-signed-in", "title": "Sign in first", "status": 401})
 

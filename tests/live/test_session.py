@@ -624,3 +624,39 @@ async def test_whoever_may_listen_no_more_is_closed_when_asked_again(
     assert (await bob.closed()).code == CloseCode.NOT_ALLOWED
     await shop.happen()
     await ann.reach(1)
+
+
+@pytest.mark.parametrize("how", ["audience", "gap"])
+async def test_everybody_is_asked_again_when_the_room_takes_others_or_facts_were_lost(
+    phone: Callable[..., Phone], hub: Hub, shop: Shop, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr("live.hub.SWEEP_S", 0.05)
+    shop.recheck = False
+    ann, bob = phone("ann"), phone("bob")
+    await ann.hello()
+    await bob.hello()
+    shop.dismissed.add("bob")
+    topic = room_topic(ROOM)
+    if how == "audience":
+        await shop.broker.append([RoomEvent(topic, "room.audience", {"audience": "members"}, "narrower")])
+    else:
+        hub.gap(topic, await shop.broker.tail(topic))
+    assert (await bob.closed()).code == CloseCode.NOT_ALLOWED
+    await shop.happen()
+    await ann.reach(ann.state + 1)
+
+
+async def test_who_was_let_in_stays_while_nobody_can_be_asked(
+    phone: Callable[..., Phone], hub: Hub, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("live.hub.SWEEP_S", 0.02)
+    monkeypatch.setattr("live.session.RECHECK_S", 0.05)
+    bob = phone("bob")
+    await bob.hello()
+    shop.away = True
+    await asyncio.sleep(0.3)
+    await shop.happen()
+    await bob.reach(1)
+    shop.dismissed.add("bob")
+    shop.away = False
+    assert (await bob.closed()).code == CloseCode.NOT_ALLOWED

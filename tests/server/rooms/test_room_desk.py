@@ -33,6 +33,8 @@ async def test_a_room_from_its_making_to_its_report(floor):
     made = await told("POST", "/api/rooms", json={"title": " Autumn "}, headers=key, status=201)
     again = await told("POST", "/api/rooms", json={"title": " Autumn "}, headers=key, status=201)
     assert (made["id"], made["title"], made["host"]) == (again["id"], "Autumn", {"name": "Host"})
+    reused = await told("POST", "/api/rooms", json={"title": "Winter"}, headers=key, status=422)
+    assert reused["slug"] == "idempotency-key-reused"
     room = f"/api/rooms/{made['id']}"
 
     assert (await told("PATCH", room, json={"audience": "members"}))["audience"] == "members"

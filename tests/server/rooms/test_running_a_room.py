@@ -208,3 +208,33 @@ async def test_a_shelf_holds_two_hundred_products(stage):
     with pytest.raises(shelf.ShelfFull):
         async with stage.session() as session:
             await service.put_on_shelf(session, stage.host, stage.room_id, one_more)
+
+
+async def test_what_is_pinned_stands_on_the_shelf_whoever_is_quicker(stage):
+    async def pin(product_id):
+        async with stage.session() as session:
+            await service.pin(session, stage.host, stage.room_id, product_id, NOON)
+
+    async def take_off(product_id):
+        async with stage.session() as session:
+            await service.take_off_shelf(session, stage.host, stage.room_id, product_id, NOON)
+
+    for _ in range(10):
+        product_id = await put_product(stage)
+        async with stage.session() as session:
+            await service.put_on_shelf(session, stage.host, stage.room_id, product_id)
+        await asyncio.gather(pin(product_id), take_off(product_id), return_exceptions=True)
+        async with stage.session() as session:
+            room = await service.load(session, stage.room_id)
+            assert product_id not in await shelf.standing(session, stage.room_id)
+            assert room.pinned_id is None
+
+
+async def test_a_change_is_told_once_and_the_same_again_tells_nothing(stage):
+    for _ in range(2):
+        async with stage.session() as session:
+            await service.change(
+                session, stage.host, stage.room_id, title="Spring", audience=Audience.MEMBERS
+            )
+    assert [fact["title"] for fact in await stage.facts("room.renamed")] == ["Spring"]
+    assert [fact["audience"] for fact in await stage.facts("room.audience")] == ["members"]

@@ -9,6 +9,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from server.kit.principal import Role
+from server.members.models import Member
 from tests.server.rooms.floor import Floor, Visitor, open_floor
 
 
@@ -207,3 +208,22 @@ async def test_whoever_says_that_it_is_a_robot_hears_the_room_and_is_not_counted
         assert (await visitor.hello())["type"] == "welcome"
         viewers = await floor.ask("GET", f"/api/rooms/{floor.stage.room_id}/viewers", floor.stage.host)
         assert viewers.json()["count"] == counted
+
+
+async def test_whom_a_narrower_audience_does_not_take_is_told_why_and_leaves(floor):
+    stage = floor.stage
+    guest, member = await stage.shop.members(2)
+    async with stage.session() as session:
+        (await session.get(Member, member.id)).phone = f"+86{member.id.int % 10**11:011}"
+    room = f"/api/rooms/{stage.room_id}"
+    async with floor.visitor(guest) as leaves, floor.visitor(member) as stays:
+        await leaves.hello()
+        await stays.hello()
+        await floor.ask("PATCH", room, stage.host, json={"title": "春茶", "audience": "members"})
+        assert (await leaves.fact("room.renamed")) == {"title": "春茶"}
+        problem = await leaves.until(lambda frame: frame["type"] == "problem")
+        assert problem["problem"]["slug"] == "members-only"
+        assert await closed_with(leaves) == 4520
+        assert (await stays.fact("room.audience")) == {"audience": "members"}
+        await floor.ask("PATCH", room, stage.host, json={"audience": "staff"})
+        assert await closed_with(stays) == 4521
