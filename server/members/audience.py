@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from uuid import UUID
 
@@ -41,23 +42,37 @@ def refusal(audience: Audience, *, has_phone: bool, invited: bool) -> Problem | 
 
 
 # Tables of upper layers are read here by name, not by import: one question for all who ask it.
-_VIEWER = text(
+_VIEWERS = text(
     """
     SELECT r.audience, m.phone IS NOT NULL AS has_phone, r.audience = 'invited' AND (
         EXISTS (SELECT 1 FROM visit v WHERE v.room_id = r.id AND v.member_id = m.id)
         OR EXISTS (SELECT 1 FROM touch t JOIN invitation_link l ON l.id = t.link_id
                    WHERE t.member_id = m.id AND l.room_id = r.id AND t.refused IS NULL)) AS invited
-    FROM member g JOIN member m ON m.id = coalesce(g.merged_into, g.id)
-    JOIN room r ON r.id = :room_id AND r.brand_id = g.brand_id
-    WHERE g.id = :member_id
+    FROM unnest(CAST(:rooms AS uuid[]), CAST(:members AS uuid[])) WITH ORDINALITY AS a(room_id, member_id, place)
+    LEFT JOIN member g ON g.id = a.member_id
+    LEFT JOIN member m ON m.id = coalesce(g.merged_into, g.id)
+    LEFT JOIN room r ON r.id = a.room_id AND r.brand_id = g.brand_id
+    ORDER BY a.place
     """
 )
 
 
+async def refusals(session: AsyncSession, asked: Sequence[tuple[UUID, UUID]]) -> list[Problem | None]:
+    """For each (room, member) why the room doesn't take them: `NotFound` (404; also for another brand's room),
+    `InvitedOnly`, `MembersOnly` (403)."""
+    rows = await session.execute(
+        _VIEWERS, {"rooms": [room for room, _ in asked], "members": [member for _, member in asked]}
+    )
+    return [
+        refusal(Audience(row.audience), has_phone=row.has_phone, invited=row.invited)
+        if row.audience is not None
+        else NotFound()
+        for row in rows
+    ]
+
+
 async def must_take(session: AsyncSession, room_id: UUID, member_id: UUID) -> None:
-    """Raises `NotFound` (404; also for another brand's room), `InvitedOnly`, `MembersOnly` (403)."""
-    row = (await session.execute(_VIEWER, {"room_id": room_id, "member_id": member_id})).first()
-    if row is None:
-        raise NotFound
-    if problem := refusal(Audience(row.audience), has_phone=row.has_phone, invited=row.invited):
+    """Raises what `refusals` gives."""
+    (problem,) = await refusals(session, [(room_id, member_id)])
+    if problem is not None:
         raise problem

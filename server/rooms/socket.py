@@ -10,7 +10,6 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +17,6 @@ import msgspec
 import structlog
 from litestar import WebSocket, websocket
 from litestar.handlers import WebsocketRouteHandler
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from live.broker import Broker, BrokerUnavailable
 from live.desk import Entrance, Presentee, Refusal, Said
@@ -28,7 +26,6 @@ from live.protocol import CloseCode, Hello
 from live.session import serve
 from server.accounts import service as accounts
 from server.attribution import service as attribution
-from server.chat import acts, bans, moderation
 from server.chat.rules import Banned, may_moderate, may_speak
 from server.chat.service import Chat
 from server.engagement.likes.rules import Allowance
@@ -39,6 +36,7 @@ from server.kit.principal import Principal, Role
 from server.kit.problems import Forbidden, NotFound, NotSignedIn, Problem, Unavailable
 from server.kit.settings import Settings
 from server.rooms import service
+from server.rooms.doorkeeper import Admitted, Caller, Doorkeeper
 from server.rooms.models import Room
 from server.rooms.robots import is_robot
 from server.rooms.rules import may_run, may_see_figures
@@ -109,10 +107,12 @@ class House:
     broker: Broker
     chat: Chat
     views: RoomViews
+    doorkeeper: Doorkeeper = field(init=False)
     joins: Joins = field(init=False)
     visits: Visits = field(init=False)
 
     def __post_init__(self) -> None:
+        self.doorkeeper = Doorkeeper(self.database, self.clock)
         self.joins = Joins(self.broker, self.hub)
         self.visits = Visits(self.database, self.clock)
 
@@ -190,11 +190,8 @@ class RoomDesk:
         if hello.invite and who.kind == "member":
             await self._touch(who, hello.invite)
         self._device = device_key(self._house.settings.secret, hello.device)
-        async with self._house.database.transaction() as session:
-            room = await service.to_enter(session, who, room_id)
-            if who.brand_id != room.brand_id:
-                raise NotFound
-            muted_until = await self._meet(session, who, room_id) if who.kind == "member" else None
+        admitted = await self._admit(who)
+        room = admitted.room
         if self._control and not _may_control(who, room):
             raise Forbidden
         self._store_id = room.store_id
@@ -203,7 +200,7 @@ class RoomDesk:
             "member_id": who.id,
             "name": who.name,
             "role": who.role.value,
-            "muted_until": muted_until,
+            "muted_until": admitted.muted_until,
             "moderates": self._moderates,
         }
         self._topics = self._topics_for(who, room)
@@ -221,14 +218,10 @@ class RoomDesk:
             topics.append(moderation_topic(room.id))
         return topics
 
-    async def _meet(self, session: AsyncSession, who: Principal, room_id: UUID) -> datetime | None:
-        """A viewer at the door; how long they are muted. Raises `Banned` (403)."""
-        now = self._house.clock()
-        await bans.must_be_welcome(session, who, room_id, self._device, now)
-        if self._device is not None:
-            await bans.came_with(session, who.id, self._device, now)
-        self._moderates = await acts.helps(session, who, room_id)
-        return await moderation.muted_until(session, room_id, who.id, now)
+    async def _admit(self, who: Principal) -> Admitted:
+        admitted = await self._house.doorkeeper.admit(Caller(who, _id(self._asked), self._device))
+        self._moderates = admitted.helps
+        return admitted
 
     async def recheck(self) -> None:
         with door():
@@ -237,16 +230,13 @@ class RoomDesk:
     async def _recheck(self) -> None:
         """Whether the token is still good, and for what it opened; whether the room still takes the viewer, and whether
         they still help."""
-        house, room_id, who = self._house, _id(self._asked), self._who
-        async with house.database.transaction() as session:
-            if who is not None and who.kind == "staff":
+        house, who = self._house, self._who
+        if who is not None and who.kind == "staff":
+            async with house.database.transaction() as session:
                 who = await accounts.authenticate(session, self._token, house.clock())
-            if who is None:
-                raise NotSignedIn
-            room = await service.to_enter(session, who, room_id)
-            if who.kind == "member":
-                await bans.must_be_welcome(session, who, room_id, self._device, house.clock())
-                self._moderates = await acts.helps(session, who, room_id)
+        if who is None:
+            raise NotSignedIn
+        room = (await self._admit(who)).room
         if self._control and not _may_control(who, room):
             raise Forbidden
         self._who, self._may_speak = who, may_speak(who, room.brand_id, room.store_id)
@@ -273,9 +263,7 @@ class RoomDesk:
         if who is None or who.kind != "member":
             return
         with door():  # a ban, or another audience, may have been told before this connection heard the room
-            async with self._house.database.transaction() as session:
-                await service.to_enter(session, who, room_id)
-                await bans.must_be_welcome(session, who, room_id, self._device, self._house.clock())
+            await self._admit(who)
         if self._robot:
             return
         self._house.hub.spawn(self._house.visits.enter(room_id, self._store_id, who))

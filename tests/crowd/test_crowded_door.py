@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from live.protocol import CloseCode
-from server.rooms import socket
+from server.rooms import doorkeeper
 from tests.crowd.seats import NotLetIn, Seat
 from tests.server.rooms.floor import open_floor
 
@@ -41,16 +41,16 @@ def sent_away(came: object) -> str | None:
 
 async def test_whoever_is_not_looked_up_on_arriving_is_asked_to_come_again(stage, redis_url, monkeypatch):
     asked = 0
-    lookup = socket.bans.must_be_welcome
+    lookup = doorkeeper.standing.standings
 
-    async def crowded(*arguments: object) -> None:
+    async def crowded(*arguments: object) -> object:
         nonlocal asked
         asked += 1
         if asked == 2:  # the first time is at the door, before the room is heard
             raise PoolTimeout
-        await lookup(*arguments)
+        return await lookup(*arguments)
 
-    monkeypatch.setattr(socket.bans, "must_be_welcome", crowded)
+    monkeypatch.setattr(doorkeeper.standing, "standings", crowded)
     async with open_floor(stage, redis_url) as floor:
         member = await stage.shop.member()
         seat = Seat(floor.address(f"/ws/rooms/{stage.room_id}?token={await floor.token(member)}"))
