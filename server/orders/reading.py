@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -85,23 +86,28 @@ async def _must_host(session: AsyncSession, viewer: Principal, room_id: UUID | N
         raise Forbidden
 
 
-async def open_holds(session: AsyncSession, room_id: UUID, member_id: UUID) -> list[dict[str, Any]]:
-    """What a member holds in a room and has not paid yet, as the protocol's `Hold`."""
+async def open_holds(session: AsyncSession, asked: Sequence[tuple[UUID, UUID]]) -> list[list[dict[str, Any]]]:
+    """For each (room, member) what is held and not paid yet, as the protocol's `Hold`."""
+    holds: dict[tuple[UUID, UUID], list[dict[str, Any]]] = {pair: [] for pair in asked}
     rows = (
         await session.execute(
             text(
                 """
-                SELECT o.hold_id, o.id AS order_id, o.sale_id, o.amount_minor, o.pay_by,
+                SELECT o.room_id, o.member_id, o.hold_id, o.id AS order_id, o.sale_id, o.amount_minor, o.pay_by,
                        (SELECT sum(l.quantity)::int FROM order_line l WHERE l.order_id = o.id) AS quantity
                 FROM orders o
-                WHERE o.member_id = :member_id AND o.room_id = :room_id AND o.status = 'awaiting_payment'
+                WHERE o.status = 'awaiting_payment' AND (o.room_id, o.member_id) IN (
+                    SELECT * FROM unnest(CAST(:rooms AS uuid[]), CAST(:members AS uuid[])))
                 ORDER BY o.id
                 """
             ),
-            {"room_id": room_id, "member_id": member_id},
+            {"rooms": [room for room, _ in asked], "members": [member for _, member in asked]},
         )
     ).mappings()
-    return [msgspec.to_builtins(dict(row)) for row in rows]
+    for row in rows:
+        hold = dict(row)
+        holds[hold.pop("room_id"), hold.pop("member_id")].append(msgspec.to_builtins(hold))
+    return [holds[pair] for pair in asked]
 
 
 async def buyer_name(session: AsyncSession, member_id: UUID) -> str:

@@ -25,6 +25,7 @@ from server.chat.settings import Setting
 from server.flash_sales import service as flash_sales
 from server.flash_sales.service import SaleCard
 from server.kit.database import Database
+from server.kit.gathering import Gathering
 from server.orders import service as orders
 from server.rooms import service, shelf
 from server.rooms.models import Room
@@ -135,6 +136,7 @@ class RoomViews:
         self._presence = presence
         self._broker = broker
         self._time = time
+        self._holds: Gathering[tuple[UUID, UUID], Any] = Gathering(self._open_holds)
         self._known: dict[UUID, _Assembled] = {}
         self._assembling: dict[UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -147,9 +149,12 @@ class RoomViews:
         shared = (await self._latest(room_id)).body
         holds: Any = []
         if member_id is not None:
-            async with self._database.transaction() as session:
-                holds = await orders.open_holds(session, room_id, member_id)
+            holds = await self._holds.ask((room_id, member_id))
         return msgspec.Raw(b"%s,%s" % (shared[:-1], msgspec.json.encode({"holds": holds})[1:]))
+
+    async def _open_holds(self, asked: Sequence[tuple[UUID, UUID]]) -> list[Any]:
+        async with self._database.transaction() as session:
+            return await orders.open_holds(session, asked)
 
     async def _latest(self, room_id: UUID) -> _Assembled:
         tail = await self._broker.tail(room_topic(room_id))
