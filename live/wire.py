@@ -21,9 +21,9 @@ from live.protocol import CloseCode
 TRANSPORT = "showfloor.transport"
 BUFFER = 64 * 1024
 """Bytes that may wait for one connection beyond the largest frame that it alone was sent."""
-KERNEL_BUFFER = (
-    64 * 1024
-)  # the kernel's own default grows to megabytes, which would hide a slow reader for minutes
+KERNEL_BUFFER = 32 * 1024
+"""Asked of the kernel, which on Linux takes twice as much (socket(7)). Its own default grows to megabytes, which would
+hide a slow reader for minutes."""
 STUCK_S = 3.0
 ALONE_WITHIN_S = 10.0
 CLOSE_WITHIN_S = 1.0

@@ -18,6 +18,9 @@ _SHARED: list[Processor] = [
 ]
 _QUIET = ("uvicorn.error", "aiortc", "aioice", "httpx", "httpcore", "asyncio", "alembic.runtime.plugins")
 
+_THE_PEERS = frozenset({"Invalid UTF-8 sequence received from client."})
+"""What uvicorn logs as an error, with a traceback, though a stranger's frame is all that was wrong."""
+
 
 def configure_logs(form: Literal["json", "text"], *, role: str, level: int = logging.INFO) -> None:
     """Every later line carries `role`. To be called once a process, before the first logger is used."""
@@ -31,6 +34,7 @@ def configure_logs(form: Literal["json", "text"], *, role: str, level: int = log
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
+    handler.addFilter(_of_the_peer)
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers.clear()
@@ -53,6 +57,14 @@ def configure_logs(form: Literal["json", "text"], *, role: str, level: int = log
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
+
+
+def _of_the_peer(record: logging.LogRecord) -> bool:
+    """One line of information for what a peer did wrong."""
+    if record.name == "uvicorn.error" and record.msg in _THE_PEERS:
+        record.levelno, record.levelname = logging.INFO, "INFO"
+        record.exc_info = record.exc_text = None
+    return True
 
 
 def _in_role(role: str) -> Processor:

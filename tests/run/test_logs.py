@@ -15,14 +15,17 @@ try:
     raise ValueError("bad")
 except ValueError:
     get_logger("showfloor").exception("failed")
+    logging.getLogger("uvicorn.error").exception("Invalid UTF-8 sequence received from client.")
 """
 
 
 def test_json_lines_hold_ours_and_the_librarys() -> None:
-    ours, theirs, failure = map(json.loads, _written("json").splitlines())
+    ours, theirs, failure, peers = map(json.loads, _written("json").splitlines())
     assert (ours["event"], ours["port"], ours["role"], ours["level"]) == ("started", 1, "web", "info")
     assert (theirs["event"], theirs["logger"], theirs["role"]) == ("slow client", "uvicorn.error", "web")
     assert "ValueError: bad" in failure["exception"]
+    assert peers["level"] == "info"
+    assert "exception" not in peers
 
 
 def test_text_lines_are_for_people() -> None:
