@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import structlog
 
-from live.broker import Broker, BrokerUnavailable, NumberedFact
+from live.broker import Broker, BrokerUnavailable, Missed, NumberedFact
 from live.channel import Channel, Pace, Stats
 from live.events import AUDIENCE, EXPELLED, Expelled, Position, room_of, room_topic
+from live.gathering import each_once
 from live.limits import Limits
 from live.presence import Presence
 from live.protocol import CloseCode, retry_ms
@@ -27,6 +28,8 @@ _expelled = msgspec.json.Decoder(Expelled)
 
 EMPTY_S = 2.0
 """A topic that everybody left stays subscribed for so long: whoever reloads or reconnects finds it open."""
+PAGE = 500
+"""Missed facts read at a time."""
 SNAPSHOTS = 32
 """Snapshots taken at the same time."""
 ASKED_PER_S = 200
@@ -50,6 +53,8 @@ class Hub:
         self.broker = broker
         self.presence = presence
         self.stats = Stats()
+        self.missed = each_once(self._since)
+        self.recent_talk = each_once(broker.recent_talk)
         self.snapshots = asyncio.Semaphore(SNAPSHOTS)
         self.sessions: set[Session] = set()
         self.stopping = False
@@ -102,6 +107,10 @@ class Hub:
                 channel.leave(session)
                 if channel.empty:
                     asyncio.get_running_loop().call_later(EMPTY_S, self._close_if_empty, channel)
+
+    async def _since(self, asked: tuple[str, Position]) -> Missed:
+        topic, position = asked
+        return await self.broker.since(topic, position, PAGE)
 
     # What rooms do beside talking
 

@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from live.hub import Hub
     from live.session import Session
 
-PAGE = 500
-"""Missed facts read at a time, and REPLAY of them written in one frame."""
 REPLAY = 50
+"""Missed facts written in one frame."""
 BEHIND_S = 2.0
 """How long this process may take to hear of a fact that the client has heard elsewhere."""
 REGAINED_PER_S = 2000
@@ -111,7 +110,9 @@ class Seating:
         """None where the missed facts can't be given."""
         if position is None:
             return None
-        missed = await self._hub.broker.since(channel.topic, position, PAGE)
+        if position == channel.sent:
+            return Missed([], False, position)
+        missed = await self._hub.missed.ask((channel.topic, position))
         return None if missed.gap else missed
 
     async def _snapshot(self) -> Any:
@@ -120,7 +121,7 @@ class Seating:
             return await self._desk.snapshot()
 
     async def _recent_talk(self, channel: Channel) -> list[bytes]:
-        lines = await self._hub.broker.recent_talk(channel.topic)
+        lines = await self._hub.recent_talk.ask(channel.topic)
         coming = channel.unsent(lines)
         return [line for line in lines if line not in coming]
 
@@ -153,7 +154,7 @@ class Seating:
             if position == channel.sent:
                 channel.seat(self._session, shown)
                 break
-            missed = page or await self._hub.broker.since(channel.topic, position, PAGE)
+            missed = page or await self._hub.missed.ask((channel.topic, position))
             page = None
             if missed.gap:
                 return False

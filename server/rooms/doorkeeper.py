@@ -10,11 +10,11 @@ import msgspec
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from live.gathering import Gathering
 from server.chat import standing
 from server.chat.standing import Standing, Viewer
 from server.kit.clock import Clock
 from server.kit.database import Database
-from server.kit.gathering import Gathering
 from server.kit.principal import Principal
 from server.kit.problems import NotFound, Problem
 from server.members import audience

@@ -16,6 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from live.broker import Broker, BrokerUnavailable
 from live.events import Position, room_topic
+from live.gathering import Gathering
 from live.presence import Presence
 from server.accounts.models import Account
 from server.brands.models import Brand
@@ -25,7 +26,6 @@ from server.chat.settings import Setting
 from server.flash_sales import service as flash_sales
 from server.flash_sales.service import SaleCard
 from server.kit.database import Database
-from server.kit.gathering import Gathering
 from server.orders import service as orders
 from server.rooms import service, shelf
 from server.rooms.models import Room

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Any, Generic, TypeVar
 
+H = TypeVar("H", bound=Hashable)
 Q = TypeVar("Q")
 A = TypeVar("A")
 
@@ -16,7 +17,7 @@ class Gathering(Generic[Q, A]):
     """`answer` gets 1 to MAX_BATCH questions and gives an answer to each, in their order; one that is an exception is
     raised to whoever asked, and one that it raises itself to all of the batch."""
 
-    def __init__(self, answer: Callable[[Sequence[Q]], Awaitable[Sequence[A | Exception]]]) -> None:
+    def __init__(self, answer: Callable[[Sequence[Q]], Awaitable[Sequence[A | BaseException]]]) -> None:
         self._answer = answer
         self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
         self._worker: asyncio.Task[None] | None = None
@@ -37,7 +38,7 @@ class Gathering(Generic[Q, A]):
                 await self._settle(batch)
 
     async def _settle(self, batch: Sequence[tuple[Q, asyncio.Future[A]]]) -> None:
-        outcomes: Sequence[A | Exception]
+        outcomes: Sequence[A | BaseException]
         try:
             outcomes = await self._answer([question for question, _ in batch])
         except Exception as error:
@@ -45,7 +46,19 @@ class Gathering(Generic[Q, A]):
         for (_, answer), outcome in zip(batch, outcomes, strict=True):
             if answer.done():
                 continue
-            if isinstance(outcome, Exception):
+            if isinstance(outcome, BaseException):
                 answer.set_exception(outcome)
             else:
                 answer.set_result(outcome)
+
+
+def each_once(ask: Callable[[H], Awaitable[A]]) -> Gathering[H, A]:
+    """The same question of many is asked once a batch, beside the others."""
+
+    async def answer(questions: Sequence[H]) -> list[A | BaseException]:
+        different = list(dict.fromkeys(questions))
+        answers: list[Any] = await asyncio.gather(*(ask(one) for one in different), return_exceptions=True)
+        found = dict(zip(different, answers, strict=True))
+        return [found[question] for question in questions]
+
+    return Gathering(answer)

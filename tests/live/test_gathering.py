@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from server.kit.gathering import MAX_BATCH, Gathering
+from live.gathering import MAX_BATCH, Gathering, each_once
 
 
 class Answerer:
@@ -69,3 +69,20 @@ async def test_whoever_gave_up_is_not_asked_about():
     assert answerer.batches == [[1, 2, 3], [5]]
     with pytest.raises(asyncio.CancelledError):
         await late[0]
+
+
+async def test_the_same_question_of_many_is_asked_once():
+    asked: list[str] = []
+
+    async def ask(word: str) -> str:
+        asked.append(word)
+        if word == "away":
+            raise ConnectionError
+        return word.upper()
+
+    gathering = each_once(ask)
+    words = ["tea", "cup", "tea", "away", "tea"]
+    answers = await asyncio.gather(*(gathering.ask(word) for word in words), return_exceptions=True)
+    assert answers[:3] == ["TEA", "CUP", "TEA"]
+    assert isinstance(answers[3], ConnectionError)
+    assert asked == ["tea", "cup", "away"]
