@@ -139,7 +139,7 @@ class Hub:
     def _expel(self, channel: Channel, member_ids: Sequence[str]) -> None:
         for session in [*channel.seats, *channel.entering]:
             if session.member_id in member_ids:
-                session.close(CloseCode.BANNED)
+                self.spawn(session.expel())
 
     def _ask_again(self, channel: Channel) -> None:
         here = [*channel.seats, *channel.entering]

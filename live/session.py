@@ -219,6 +219,11 @@ class Session:
         watched = self._entrance is not None and self._entrance.recheck
         return asyncio.get_running_loop().time() + RECHECK_S if watched else math.inf
 
+    async def expel(self) -> None:
+        """With the desk's word on why, where it has one."""
+        await self.recheck()
+        self.close(CloseCode.BANNED)
+
     async def recheck(self) -> None:
         await self._ask(self._recheck(), close=CloseCode.NOT_ALLOWED)
 

@@ -38,7 +38,10 @@ async def test_a_banned_viewer_is_sent_away_and_finds_the_door_shut_with_every_n
         await two.hello(device="phone-1")
         await three.hello(device="phone-2")
         await ask(floor, "POST", "bans", member_id=str(wang.id), reason="广告")
-        assert await closed_with(one) == await closed_with(two) == 4523
+        for sent_away in (one, two):
+            why = (await sent_away.until(lambda frame: frame["type"] == "problem"))["problem"]
+            assert (why["slug"], why["reason"]) == ("banned", "广告")
+            assert await closed_with(sent_away) == 4523
         await three.send(type="say", ref="c1", text="还在")
         assert "id" in await three.answer("c1")
     async with floor.visitor(other) as again:
