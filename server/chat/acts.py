@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from server.chat.models import ModerationAct, RoomModerator
+from server.chat.models import ChatMessage, ModerationAct, RoomModerator
 from server.chat.rules import may_moderate, may_speak
 from server.kit.paging import PAGE, before
 from server.kit.principal import Principal
@@ -103,6 +103,24 @@ async def listing(
     if last := before(cursor):
         query = query.where(col(ModerationAct.id) < last)
     return (await session.exec(query.order_by(col(ModerationAct.id).desc()).limit(PAGE + 1))).all()
+
+
+_ON_LINES = frozenset({"delete", "restore", "approve", "refuse", "pin", "answer", "put_aside", "reopen"})
+
+
+def line_id(act: ModerationAct) -> UUID | None:
+    """The line that it was done to: it is the target, or what was taken off the pin."""
+    if act.act == "unpin" and (before_it := act.detail.get("before")):
+        return UUID(before_it)
+    return act.target_id if act.act in _ON_LINES else None
+
+
+async def lines(session: AsyncSession, acts: Sequence[ModerationAct]) -> dict[UUID, ChatMessage]:
+    """Act → the line that it was done to."""
+    ids = {act.id: found for act in acts if (found := line_id(act)) is not None}
+    rows = await session.exec(select(ChatMessage).where(col(ChatMessage.id).in_(set(ids.values()))))
+    messages = {message.id: message for message in rows.all()}
+    return {act_id: messages[found] for act_id, found in ids.items() if found in messages}
 
 
 async def names(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, str]:

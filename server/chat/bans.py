@@ -15,51 +15,20 @@ from server.chat.acts import Place, must_moderate, note
 from server.chat.facts import MemberBanned, MemberUnbanned
 from server.chat.models import Ban
 from server.chat.moderation import present_member
-from server.chat.rules import Banned
+from server.chat.standing import Viewer, standings
 from server.kit.facts import record
 from server.kit.paging import PAGE, before
 from server.kit.principal import HEADQUARTERS, Principal, Role
 from server.kit.problems import Forbidden, NotFound
-
-_BANNED = text(
-    """
-    SELECT b.until, b.reason FROM ban b
-    WHERE b.lifted_at IS NULL AND (b.until IS NULL OR b.until > :now) AND b.brand_id = :brand_id
-      AND (b.room_id = :room_id OR b.room_id IS NULL)
-      AND (b.member_id = :member_id
-           OR b.id IN (SELECT d.ban_id FROM banned_device d WHERE d.device = CAST(:device AS bytea)))
-    ORDER BY b.until DESC NULLS FIRST LIMIT 1
-    """
-)
 
 
 async def must_be_welcome(
     session: AsyncSession, member: Principal, room_id: UUID, device: bytes | None, now: datetime
 ) -> None:
     """Raises `Banned` (403): the member is, or whoever used this device."""
-    found = await session.execute(
-        _BANNED,
-        {
-            "now": now,
-            "brand_id": member.brand_id,
-            "room_id": room_id,
-            "member_id": member.id,
-            "device": device,
-        },
-    )
-    if (row := found.first()) is not None:
-        raise Banned(until=row.until and row.until.isoformat(), reason=row.reason)
-
-
-async def came_with(session: AsyncSession, member_id: UUID, device: bytes, now: datetime) -> None:
-    """Remember the device, so that a ban can go for it too."""
-    await session.execute(
-        text(
-            "INSERT INTO member_device (member_id, device, seen_at) VALUES (:member_id, :device, :now) "
-            "ON CONFLICT (member_id, device) DO UPDATE SET seen_at = excluded.seen_at"
-        ),
-        {"member_id": member_id, "device": device, "now": now},
-    )
+    (known,) = await standings(session, [Viewer(member.id, member.brand_id, room_id, device)], now)
+    if known.banned is not None:
+        raise known.banned
 
 
 async def ban(
@@ -84,7 +53,7 @@ async def ban(
     if everywhere and staff.role not in HEADQUARTERS - {Role.FINANCE, Role.READ_ONLY}:
         raise Forbidden
     known = await present_member(session, room.brand_id, member_id)
-    await _lift(session, room.brand_id, known, None if everywhere else room_id, now)
+    replaced = await _lift(session, room.brand_id, known, None if everywhere else room_id, now)
     until = now + timedelta(minutes=minutes) if minutes is not None else None
     row = Ban(
         brand_id=room.brand_id,
@@ -98,7 +67,8 @@ async def ban(
     session.add(row)
     await session.flush()
     others = await _ban_devices(session, row) if devices else []
-    await note(session, room, staff, "ban", known, now, reason, ban_id=row.id)
+    before_it = [one.id for one in replaced]
+    await note(session, room, staff, "ban", known, now, reason, ban_id=row.id, before=before_it)
     await record(
         session,
         MemberBanned(
@@ -175,6 +145,7 @@ async def listing(
 async def _lift(
     session: AsyncSession, brand_id: UUID, member_id: UUID, room_id: UUID | None, now: datetime
 ) -> list[Ban]:
+    """Those that still stood."""
     query = (
         select(Ban)
         .where(Ban.brand_id == brand_id, Ban.member_id == member_id, col(Ban.lifted_at).is_(None))
@@ -186,7 +157,7 @@ async def _lift(
     for row in standing:
         row.lifted_at = now
     await session.flush()
-    return standing
+    return [row for row in standing if row.until is None or row.until > now]
 
 
 async def _ban_devices(session: AsyncSession, row: Ban) -> list[UUID]:

@@ -51,7 +51,7 @@ class LinesSaid(Fact, kw_only=True, frozen=True, tag="chat.said"):
         """One entry a viewer and batch."""
         said: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
         for line in self.lines:
-            if line.role in {"member", "moderator"}:
+            if line.role in {"member", "moderator"} and not line.always:
                 said[line.member_id].append({"message_id": str(line.id), "text": line.text})
         return [
             Remembered(member_id=member_id, kind="chat", room_id=self.room_id, data={"lines": lines})
@@ -146,8 +146,11 @@ class ModeratorChanged(Fact, kw_only=True, frozen=True, tag="moderator.changed")
 
 
 class AskedLine(msgspec.Struct, frozen=True, kw_only=True):
+    """`group` is common to open questions that ask the same: the id of the first of them."""
+
     message: SaidLine
     about: str
+    group: UUID | None = None
 
 
 class QuestionsAsked(Fact, kw_only=True, frozen=True, tag="question.asked"):
@@ -158,13 +161,17 @@ class QuestionsAsked(Fact, kw_only=True, frozen=True, tag="question.asked"):
 
 
 class QuestionSettled(Fact, kw_only=True, frozen=True, tag="question.settled"):
-    """Answered by the line `answer`, or dismissed without one."""
+    """Answered by the line `answer`, or put aside without one; with `message_id`, all of its group (`message_ids`)."""
 
     room_id: UUID
     message_id: UUID
+    message_ids: list[UUID] = msgspec.field(default_factory=list)
     answer: SaidLine | None = None
 
 
 class QuestionReopened(Fact, kw_only=True, frozen=True, tag="question.reopened"):
+    """`others` came back with it, being of its group."""
+
     room_id: UUID
     question: AskedLine
+    others: list[AskedLine] = msgspec.field(default_factory=list)

@@ -12,17 +12,10 @@ import msgspec
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from server.chat import questions, rules
-from server.chat.facts import (
-    QUOTED,
-    AskedLine,
-    HeldLine,
-    LinesHeld,
-    LinesSaid,
-    QuestionsAsked,
-    Quoted,
-    SaidLine,
-)
+from server.chat import rules
+from server.chat.asked import ask
+from server.chat.facts import QUOTED, HeldLine, LinesHeld, LinesSaid, Quoted, SaidLine
+from server.chat.kept import quotes
 from server.chat.policy import SHOWN, Policy, Ruling
 from server.kit.facts import record
 from server.kit.problems import Conflict, Problem, Unavailable
@@ -78,25 +71,14 @@ def by_room(batch: Iterable[Waiting]) -> dict[tuple[UUID, UUID], list[Waiting]]:
 
 async def quote(session: AsyncSession, batch: Sequence[Waiting]) -> None:
     """Give answers the line that they answer; one that is gone, hidden or another room's is answered without it."""
-    asked = {waiting.reply_to for waiting in batch if waiting.reply_to is not None}
-    if not asked:
-        return
-    rows = await session.execute(
-        text(
-            "SELECT id, room_id, writer_id, name, text FROM chat_message "
-            "WHERE id = ANY(CAST(:ids AS uuid[])) AND state = 'shown' AND deleted_at IS NULL"
-        ),
-        {"ids": list(asked)},
-    )
-    found = {(row.room_id, row.id): row for row in rows}
+    found = await quotes(session, {waiting.reply_to for waiting in batch if waiting.reply_to is not None})
     for waiting in batch:
-        if waiting.reply_to is not None and (row := found.get((waiting.room_id, waiting.reply_to))):
-            quoted = Quoted(id=row.id, member_id=row.writer_id, name=row.name, text=row.text[:QUOTED])
+        if waiting.reply_to is not None and (quoted := found.get((waiting.room_id, waiting.reply_to))):
             waiting.line = msgspec.structs.replace(waiting.line, reply_to=quoted)
 
 
 async def record_new(session: AsyncSession, new: Sequence[Waiting]) -> None:
-    for (brand_id, room_id), some in by_room(new).items():
+    for (brand_id, room_id), some in sorted(by_room(new).items()):  # of all rooms' queues one order of locks
         shown = [waiting.line for waiting in some if waiting.ruling.why is None]
         if shown:
             await record(session, LinesSaid(brand_id=brand_id, room_id=room_id, lines=shown))
@@ -110,44 +92,16 @@ async def record_new(session: AsyncSession, new: Sequence[Waiting]) -> None:
             await record(session, LinesHeld(brand_id=brand_id, room_id=room_id, lines=held))
 
 
-async def ask(session: AsyncSession, brand_id: UUID, room_id: UUID, lines: Sequence[SaidLine]) -> None:
-    """Put the questions among the lines that a room was shown before its operators."""
-    asked = [
-        AskedLine(message=line, about=about)
-        for line in lines
-        if line.role == "member" and (about := questions.about(line.text)) is not None
-    ]
-    if not asked:
-        return
-    await session.execute(
-        text(
-            """
-            INSERT INTO question (message_id, room_id, kind, asked_at)
-            SELECT q.id, :room_id, q.kind, q.at
-            FROM unnest(CAST(:ids AS uuid[]), CAST(:kinds AS text[]), CAST(:times AS timestamptz[]))
-                 AS q(id, kind, at)
-            ON CONFLICT DO NOTHING
-            """
-        ),
-        {
-            "room_id": room_id,
-            "ids": [one.message.id for one in asked],
-            "kinds": [one.about for one in asked],
-            "times": [one.message.at for one in asked],
-        },
-    )
-    await record(session, QuestionsAsked(brand_id=brand_id, room_id=room_id, questions=asked))
-
-
 _GIVEN = """
     given AS (
         SELECT * FROM unnest(
             CAST(:ids AS uuid[]), CAST(:brands AS uuid[]), CAST(:rooms AS uuid[]), CAST(:writers AS uuid[]),
             CAST(:names AS text[]), CAST(:roles AS text[]), CAST(:refs AS text[]), CAST(:texts AS text[]),
             CAST(:times AS timestamptz[]), CAST(:states AS text[]), CAST(:replies AS uuid[]),
+            CAST(:whys AS text[]), CAST(:patterns AS text[]), CAST(:by_staff AS boolean[]),
             CAST(:room_versions AS int[]), CAST(:words_versions AS int[])) WITH ORDINALITY
-        AS g(id, brand_id, room_id, writer_id, name, role, ref, text, at, state, reply_to, room_version,
-             words_version, place)),
+        AS g(id, brand_id, room_id, writer_id, name, role, ref, text, at, state, reply_to, why, pattern, by_staff,
+             room_version, words_version, place)),
     judged AS (
         SELECT g.*,
                coalesce((SELECT version FROM chat_setting s WHERE s.room_id = g.room_id), 0) = g.room_version
@@ -165,8 +119,10 @@ _GIVEN = """
 _INSERT = text(
     f"""
     WITH {_GIVEN}
-    INSERT INTO chat_message (id, brand_id, room_id, writer_id, name, role, ref, text, at, state, reply_to)
-    SELECT g.id, g.brand_id, g.room_id, g.writer_id, g.name, g.role, g.ref, g.text, g.at, g.state, g.reply_to
+    INSERT INTO chat_message (
+        id, brand_id, room_id, writer_id, name, role, ref, text, at, state, reply_to, why, pattern, by_staff)
+    SELECT g.id, g.brand_id, g.room_id, g.writer_id, g.name, g.role, g.ref, g.text, g.at, g.state, g.reply_to, g.why,
+           g.pattern, g.by_staff
     FROM judged g JOIN room r ON r.id = g.room_id AND r.brand_id = g.brand_id AND r.state <> 'ended'
     WHERE g.rightly AND g.muted_until IS NULL AND g.banned IS NULL
     ORDER BY g.room_id, g.writer_id, g.ref
@@ -205,6 +161,9 @@ def _columns(batch: Sequence[Waiting]) -> dict[str, list[Any]]:
         "times": each(lambda w: w.line.at),
         "states": each(lambda w: w.ruling.state),
         "replies": each(lambda w: w.line.reply_to and w.line.reply_to.id),
+        "whys": each(lambda w: w.ruling.why),
+        "patterns": each(lambda w: w.ruling.pattern),
+        "by_staff": each(lambda w: w.line.always),
         "room_versions": each(lambda w: w.policy.room_version if w.policy else 0),
         "words_versions": each(lambda w: w.policy.words_version if w.policy else 0),
     }

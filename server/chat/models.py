@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, false, text
 from sqlmodel import Field, SQLModel
 
 from server.kit.clock import utc_now
@@ -16,7 +16,8 @@ from server.kit.database import Row, document, moment
 class ChatMessage(Row, table=True):
     """`ref` is the writer's own reference: a line sent again after a drop is the same line.
 
-    `state`: shown, waiting (for a moderator), refused. `reply_to` is the line that this one answers.
+    `state`: shown, waiting (for a moderator), refused. `why` and `pattern` are what held it (`facts.HeldLine`).
+    `reply_to` is the line that this one answers.
     """
 
     __tablename__ = "chat_message"
@@ -37,6 +38,9 @@ class ChatMessage(Row, table=True):
     at: datetime = moment(default_factory=utc_now)
     state: str = Field(default="shown", sa_column_kwargs={"server_default": "shown"})
     reply_to: UUID | None = None
+    why: str | None = None
+    pattern: str | None = None
+    by_staff: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     deleted_at: datetime | None = moment(default=None, nullable=True)
     deleted_by: UUID | None = None
 
@@ -162,15 +166,23 @@ class ModerationAct(Row, table=True):
 
 
 class Question(SQLModel, table=True):
-    """A line that asks something, by the rules of `questions.toml`. Open until it is answered or dismissed."""
+    """A line that asks something, by the rules of `questions.toml`. Open until it is answered or put aside.
+
+    Questions `alike` (16 bytes that stand for the room-wide same letters) that are open together are one group: they
+    are settled and reopened together, and `group_id` is the message of the one that came first.
+    """
 
     __tablename__ = "question"
     __table_args__ = (
         Index("ix_question_open", "room_id", "message_id", postgresql_where=text("settled_at IS NULL")),
+        Index("ix_question_alike", "room_id", "alike", postgresql_where=text("settled_at IS NULL")),
+        Index("ix_question_group", "group_id"),
     )
     message_id: UUID = Field(primary_key=True, foreign_key="chat_message.id")
     room_id: UUID = Field(foreign_key="room.id")
     kind: str
+    alike: bytes
+    group_id: UUID
     asked_at: datetime = moment(default_factory=utc_now)
     settled_at: datetime | None = moment(default=None, nullable=True)
     settled_by: UUID | None = None

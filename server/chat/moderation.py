@@ -11,7 +11,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from server.chat import settings
 from server.chat.acts import Place, must_help, must_moderate, note
+from server.chat.asked import ask
 from server.chat.facts import (
     ChatDeleted,
     ChatRestored,
@@ -22,7 +24,7 @@ from server.chat.facts import (
     MemberUnmuted,
     SaidLine,
 )
-from server.chat.lines import ask
+from server.chat.kept import line_of
 from server.chat.models import ChatMessage, ChatSetting, Mute
 from server.kit.facts import record
 from server.kit.paging import PAGE, before
@@ -41,17 +43,6 @@ class NotWaiting(Conflict):
 
 class NotShown(Conflict):
     slug, title = "not-shown", "Only a line that the room sees can be pinned"
-
-
-def line_of(message: ChatMessage) -> SaidLine:
-    return SaidLine(
-        id=message.id,
-        member_id=message.writer_id,
-        name=message.name,
-        role=message.role,
-        text=message.text,
-        at=message.at,
-    )
 
 
 async def messages(
@@ -87,21 +78,22 @@ async def remove(
 async def restore(
     session: AsyncSession, who: Principal, room_id: UUID, message_id: UUID, now: datetime
 ) -> ChatMessage:
-    """Raises `NotFound`, `Forbidden`."""
+    """The room is told of it where it saw the line. Raises `NotFound`, `Forbidden`."""
     room = await must_help(session, who, room_id)
     message = await _message(session, room_id, message_id)
     _mind_whose(who, message)
     if message.deleted_at is not None:
         message.deleted_at, message.deleted_by = None, None
         await note(session, room, who, "restore", message_id, now, message.text)
-        fact = ChatRestored(brand_id=room.brand_id, room_id=room_id, message=line_of(message))
-        await record(session, fact)
+        if message.state == "shown":
+            line = await line_of(session, message)
+            await record(session, ChatRestored(brand_id=room.brand_id, room_id=room_id, message=line))
     return message
 
 
 def _mind_whose(who: Principal, message: ChatMessage) -> None:
     """A viewer who moderates has no say over what staff said."""
-    if who.kind == "member" and message.role not in {"member", "moderator"}:
+    if who.kind == "member" and message.by_staff:
         raise Forbidden
 
 
@@ -124,25 +116,30 @@ async def _message(session: AsyncSession, room_id: UUID, message_id: UUID) -> Ch
 
 async def review(
     session: AsyncSession, who: Principal, room_id: UUID, message_id: UUID, shown: bool, now: datetime
-) -> ChatMessage:
-    """Let a held line go to the room, or refuse it; what was refused can still be shown. The caller tells the room
-    of a line that is shown. Raises `NotFound`, `Forbidden`, `NotWaiting` (409: shown lines are deleted, not refused).
+) -> tuple[ChatMessage, bool]:
+    """Let a held line go to the room, or refuse it; what was refused can still be shown. And whether the caller has to
+    tell the room of it, which didn't see it before.
+
+    Raises `NotFound`, `Forbidden`, `NotWaiting` (409: shown lines are deleted, not refused; deleted ones restored
+    first).
     """
     room = await must_help(session, who, room_id)
     message = await _message(session, room_id, message_id)
     state = "shown" if shown else "refused"
     if message.state == state:
-        return message
+        return message, False
     if message.state == "shown":
         raise NotWaiting(state=message.state)
+    if message.deleted_at is not None:
+        raise NotWaiting(state="deleted")
     message.state = state
     await note(session, room, who, "approve" if shown else "refuse", message_id, now, message.text)
-    line = line_of(message)
+    line = await line_of(session, message)
     await record(session, LineReviewed(brand_id=room.brand_id, room_id=room_id, message=line, shown=shown))
     if shown:
         await record(session, LinesSaid(brand_id=room.brand_id, room_id=room_id, lines=[line]))
         await ask(session, room.brand_id, room_id, [line])
-    return message
+    return message, shown
 
 
 # Pinned
@@ -159,22 +156,15 @@ async def pin(
     message = await _message(session, room_id, message_id) if message_id is not None else None
     if message is not None and (message.state != "shown" or message.deleted_at is not None):
         raise NotShown
-    before_it = await pinned_id(session, room_id)
-    if before_it != message_id:
-        await _set_pinned(session, room_id, message_id)
+    setting = await settings.row_of(session, room)
+    if setting.pinned_id != message_id:
+        before_it, setting.pinned_id = setting.pinned_id, message_id
         await note(
             session, room, staff, "pin" if message else "unpin", message_id or room_id, now, before=before_it
         )
-        line = line_of(message) if message is not None else None
+        line = await line_of(session, message) if message is not None else None
         await record(session, LinePinned(brand_id=room.brand_id, room_id=room_id, message=line))
     return message
-
-
-async def pinned_id(session: AsyncSession, room_id: UUID) -> UUID | None:
-    found = await session.exec(
-        select(ChatSetting.pinned_id).where(ChatSetting.room_id == room_id).with_for_update()
-    )
-    return found.first()
 
 
 async def pinned_line(session: AsyncSession, room_id: UUID) -> SaidLine | None:
@@ -184,20 +174,7 @@ async def pinned_line(session: AsyncSession, room_id: UUID) -> SaidLine | None:
         .where(ChatSetting.room_id == room_id)
     )
     message = (await session.exec(query)).first()
-    return line_of(message) if message is not None else None
-
-
-async def _set_pinned(session: AsyncSession, room_id: UUID, message_id: UUID | None) -> None:
-    await session.execute(
-        text(
-            """
-            INSERT INTO chat_setting (room_id, pre_review, links, slow_s, pinned_id, version)
-            VALUES (:room_id, false, false, 0, :pinned_id, 0)
-            ON CONFLICT (room_id) DO UPDATE SET pinned_id = excluded.pinned_id
-            """
-        ),
-        {"room_id": room_id, "pinned_id": message_id},
-    )
+    return await line_of(session, message) if message is not None else None
 
 
 async def _take_off_pin(session: AsyncSession, room: Place, message_id: UUID) -> None:
@@ -239,13 +216,14 @@ async def mute_until(
 async def _mute_until(
     session: AsyncSession, room: Place, who: Principal, member_id: UUID, until: datetime, now: datetime
 ) -> Mute:
+    before_it = await muted_until(session, room.room_id, member_id, now)
     await session.execute(
         insert(Mute)
         .values(room_id=room.room_id, member_id=member_id, until=until, by=who.id)
         .on_conflict_do_update(index_elements=["room_id", "member_id"], set_={"until": until, "by": who.id})
     )
     minutes = round((until - now).total_seconds() / 60)
-    await note(session, room, who, "mute", member_id, now, f"{minutes} min")
+    await note(session, room, who, "mute", member_id, now, f"{minutes} min", before=before_it)
     fact = MemberMuted(brand_id=room.brand_id, room_id=room.room_id, member_id=member_id, until=until)
     await record(session, fact)
     return Mute(room_id=room.room_id, member_id=member_id, until=until, by=who.id)
@@ -266,6 +244,14 @@ async def unmute(
         await note(session, room, who, "unmute", member_id, now, until=until)
         fact = MemberUnmuted(brand_id=room.brand_id, room_id=room_id, member_id=member_id)
         await record(session, fact)
+
+
+async def muted(session: AsyncSession, room_id: UUID, now: datetime, cursor: str | None) -> Sequence[Mute]:
+    """Who is silenced in this room now; a page and one more, by the member's id, newest first."""
+    query = select(Mute).where(Mute.room_id == room_id, col(Mute.until) > now)
+    if last := before(cursor):
+        query = query.where(col(Mute.member_id) < last)
+    return (await session.exec(query.order_by(col(Mute.member_id).desc()).limit(PAGE + 1))).all()
 
 
 async def muted_until(

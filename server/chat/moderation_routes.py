@@ -15,8 +15,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.brands.names import optional
 from server.chat import acts, bans, moderation, moderators, settings, undoing
-from server.chat.models import Ban, ChatMessage, ModerationAct
-from server.chat.moderation import line_of
+from server.chat.kept import line_of
+from server.chat.models import Ban, ChatMessage, ModerationAct, Mute
 from server.chat.moderators import Moderator
 from server.chat.pace import LONGEST_SLOW_S
 from server.chat.routes import ROOM, Cursor
@@ -38,8 +38,12 @@ class AskMute(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class MuteView(msgspec.Struct):
+    """`by` is the name of whoever did it: of the staff, or a viewer who helps."""
+
     member_id: UUID
+    name: str
     until: datetime
+    by: str
 
 
 class AskBan(msgspec.Struct, forbid_unknown_fields=True):
@@ -70,8 +74,8 @@ class ChangeSetting(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ActView(msgspec.Struct):
-    """`undone` acts can't be undone again; undoing is an act of its own. `detail` is what was before, but for lists of
-    words, which may be long."""
+    """`undone` acts can't be undone again; undoing is an act of its own. Of what was done to a line, `target` is its
+    writer and `note` its text. `detail` is what was before, but for lists of words, which may be long."""
 
     act_id: UUID
     act: str
@@ -84,13 +88,24 @@ class ActView(msgspec.Struct):
     undone: bool
 
 
+@get(f"{ROOM}/mutes", tags=["moderation"])
+async def list_mutes(
+    room_id: UUID, staff: Principal, session: AsyncSession, clock: Clock, older_than: Cursor = None
+) -> Page[MuteView]:
+    """Who is silenced in this room now; whoever joined the brand last is first."""
+    await acts.must_moderate(session, staff, room_id)
+    rows = await moderation.muted(session, room_id, clock(), older_than)
+    known = await acts.names(session, [id_ for row in rows for id_ in (row.member_id, row.by)])
+    return page(rows, lambda row: _mute(row, known), lambda row: row.member_id)
+
+
 @post(f"{ROOM}/mutes", status_code=HTTP_201_CREATED, tags=["moderation"])
 async def mute(
     room_id: UUID, data: AskMute, principal: Principal, session: AsyncSession, clock: Clock
 ) -> MuteView:
     """Silence a viewer for some minutes from now, whatever was set before."""
     muted = await moderation.mute(session, principal, room_id, data.member_id, data.minutes, clock())
-    return MuteView(muted.member_id, muted.until)
+    return _mute(muted, await acts.names(session, [muted.member_id, muted.by]))
 
 
 @delete(f"{ROOM}/mutes/{{member_id:uuid}}", status_code=HTTP_204_NO_CONTENT, tags=["moderation"])
@@ -98,6 +113,10 @@ async def unmute(
     room_id: UUID, member_id: UUID, principal: Principal, session: AsyncSession, clock: Clock
 ) -> None:
     await moderation.unmute(session, principal, room_id, member_id, clock())
+
+
+def _mute(row: Mute, names: dict[UUID, str]) -> MuteView:
+    return MuteView(row.member_id, names.get(row.member_id, ""), row.until, names.get(row.by, ""))
 
 
 @get(f"{ROOM}/bans", tags=["moderation"])
@@ -206,38 +225,38 @@ async def undo(
     """Do the opposite of an act, as an act of its own."""
     async with database.transaction() as session:
         act = await undoing.undo(session, principal, room_id, act_id, clock())
-        message = await session.get(ChatMessage, act.target_id) if act.act in _ON_LINES else None
-        known = await acts.names(session, [act.actor_id, act.target_id])
-    if message is not None and act.act == "refuse":
-        await chat.tell(room_id, [line_of(message)])
+        view = (await _acts(session, [act])).items[0]
+        message = (await acts.lines(session, [act])).get(act.id)
+        shown = await line_of(session, message) if message is not None and act.act == "refuse" else None
+    if shown is not None and act.undone_by != act.id:
+        await chat.tell(room_id, [shown])
     elif message is not None and message.deleted_at is not None:
         await chat.hide(room_id, message.id)
-    return _act(act, known)
-
-
-_ON_LINES = frozenset({"delete", "restore", "approve", "refuse"})
+    return view
 
 
 async def _acts(session: AsyncSession, rows: Sequence[ModerationAct]) -> Page[ActView]:
     known = await acts.names(session, [id_ for row in rows for id_ in (row.actor_id, row.target_id)])
-    return page(rows, lambda row: _act(row, known), lambda row: row.id)
+    lines = await acts.lines(session, rows)
+    return page(rows, lambda row: _act(row, known, lines.get(row.id)), lambda row: row.id)
 
 
-def _act(row: ModerationAct, names: dict[UUID, str]) -> ActView:
+def _act(row: ModerationAct, names: dict[UUID, str], line: ChatMessage | None) -> ActView:
     return ActView(
         act_id=row.id,
         act=row.act,
         at=row.at,
         actor=names.get(row.actor_id, ""),
         target_id=row.target_id,
-        target=names.get(row.target_id, ""),
-        note=row.note,
+        target=line.name if line is not None else names.get(row.target_id, ""),
+        note=row.note or (line.text if line is not None else ""),
         detail={name: value for name, value in row.detail.items() if not isinstance(value, list)},
         undone=row.undone_by is not None,
     )
 
 
 ROUTES = [
+    list_mutes,
     mute,
     unmute,
     list_bans,

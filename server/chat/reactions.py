@@ -172,25 +172,28 @@ def tell_of_questions(fact: QuestionsAsked) -> Iterator[RoomEvent]:
             of=asked.message.id,
             message=asked.message,
             about=asked.about,
+            group=asked.group,
         )
 
 
 @announces(QuestionReopened)
 def tell_of_reopening(fact: QuestionReopened) -> Iterator[RoomEvent]:
-    asked = fact.question
-    yield fact.event(
-        moderation_topic(fact.room_id), "question.asked", message=asked.message, about=asked.about
-    )
+    for asked in (fact.question, *fact.others):
+        yield fact.event(
+            moderation_topic(fact.room_id),
+            "question.asked",
+            of=f"{asked.message.id}:{fact.fact_id}",
+            message=asked.message,
+            about=asked.about,
+            group=asked.group,
+        )
 
 
 @announces(QuestionSettled)
 def tell_of_answer(fact: QuestionSettled) -> Iterator[RoomEvent]:
     """An answer is for the whole room, and for whoever comes back to it."""
+    settled = {"message_id": fact.message_id, "message_ids": fact.message_ids or [fact.message_id]}
     answer_id = fact.answer.id if fact.answer is not None else None
-    yield fact.event(
-        moderation_topic(fact.room_id), "question.settled", message_id=fact.message_id, answer_id=answer_id
-    )
+    yield fact.event(moderation_topic(fact.room_id), "question.settled", **settled, answer_id=answer_id)
     if fact.answer is not None:
-        yield fact.event(
-            room_topic(fact.room_id), "question.answered", message_id=fact.message_id, answer=fact.answer
-        )
+        yield fact.event(room_topic(fact.room_id), "question.answered", **settled, answer=fact.answer)

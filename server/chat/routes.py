@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -13,13 +14,14 @@ from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.chat import acts, asked, moderation
-from server.chat.facts import SaidLine
+from server.chat.asked import QuestionView
+from server.chat.facts import Quoted, SaidLine
+from server.chat.kept import line_of, lines_of
 from server.chat.models import ChatMessage
-from server.chat.moderation import line_of
 from server.chat.service import Chat
 from server.kit.clock import Clock
 from server.kit.database import Database
-from server.kit.idempotency import KeyHeader, require_key
+from server.kit.idempotency import KeyHeader, request_hash, require_key
 from server.kit.ids import uuid7
 from server.kit.paging import Page, page
 from server.kit.principal import Principal
@@ -29,7 +31,8 @@ Cursor = Annotated[str | None, QueryParameter(name="before", max_length=64)]
 
 
 class MessageView(msgspec.Struct):
-    """A line as moderators see it. `state`: shown, waiting or refused."""
+    """A line as moderators see it. `state`: shown, waiting or refused. `why` and `pattern` are what held it, as in the
+    fact `chat.held`; `quoted` is what it shows of the line that it answers, `always` that staff said it."""
 
     id: UUID
     member_id: UUID
@@ -40,6 +43,10 @@ class MessageView(msgspec.Struct):
     state: str
     reply_to: UUID | None
     deleted_at: datetime | None
+    why: str | None
+    pattern: str | None
+    quoted: Quoted | None
+    always: bool
 
 
 class Reply(msgspec.Struct, forbid_unknown_fields=True):
@@ -67,17 +74,18 @@ class PinnedView(msgspec.Struct):
     message: SaidLine | None
 
 
-class QuestionView(msgspec.Struct):
-    """`about` is a kind of `questions.toml`, or "other"."""
+class PutAside(msgspec.Struct):
+    """`act_id` can be undone; null when somebody had answered the question."""
 
-    message: SaidLine
-    about: str
-    asked_at: datetime
-    settled_at: datetime | None
-    answer_id: UUID | None
+    act_id: UUID | None
 
 
-def _view(message: ChatMessage) -> MessageView:
+async def _views(session: AsyncSession, messages: Sequence[ChatMessage]) -> list[MessageView]:
+    lines = await lines_of(session, messages)
+    return [_view(message, line) for message, line in zip(messages, lines, strict=True)]
+
+
+def _view(message: ChatMessage, line: SaidLine) -> MessageView:
     return MessageView(
         id=message.id,
         member_id=message.writer_id,
@@ -88,6 +96,10 @@ def _view(message: ChatMessage) -> MessageView:
         state=message.state,
         reply_to=message.reply_to,
         deleted_at=message.deleted_at,
+        why=message.why,
+        pattern=message.pattern,
+        quoted=line.reply_to,
+        always=line.always,
     )
 
 
@@ -102,7 +114,7 @@ async def listing(
     """For whoever moderates. Newest first, deleted lines among them; `before` is the `next` of the page before."""
     await acts.must_help(session, principal, room_id)
     found = await moderation.messages(session, room_id, in_state, older_than)
-    return page(found, _view, lambda message: message.id)
+    return page(await _views(session, found), lambda view: view, lambda view: view.id)
 
 
 @post(f"{ROOM}/messages", status_code=HTTP_201_CREATED, tags=["chat"])
@@ -132,16 +144,18 @@ async def remove(
 ) -> MessageView:
     """Take a line back; it can be restored."""
     async with database.transaction() as session:
-        message = _view(await moderation.remove(session, principal, room_id, message_id, clock()))
+        message = await moderation.remove(session, principal, room_id, message_id, clock())
+        (view,) = await _views(session, [message])
     await chat.hide(room_id, message_id)
-    return message
+    return view
 
 
 @post(f"{ROOM}/messages/{{message_id:uuid}}/restore", status_code=HTTP_200_OK, tags=["chat"])
 async def restore(
     room_id: UUID, message_id: UUID, principal: Principal, session: AsyncSession, clock: Clock
 ) -> MessageView:
-    return _view(await moderation.restore(session, principal, room_id, message_id, clock()))
+    message = await moderation.restore(session, principal, room_id, message_id, clock())
+    return _view(message, await line_of(session, message))
 
 
 @post(f"{ROOM}/messages/{{message_id:uuid}}/review", status_code=HTTP_200_OK, tags=["chat"])
@@ -156,12 +170,13 @@ async def review(
 ) -> MessageView:
     """Let a held line go to the room, or refuse it; a refused one can still be shown."""
     async with database.transaction() as session:
-        was = await session.get(ChatMessage, message_id)
-        before = was.state if was is not None else None
-        message = await moderation.review(session, principal, room_id, message_id, data.shown, clock())
-    if message.state == "shown" and before != "shown":
-        await chat.tell(room_id, [line_of(message)])
-    return _view(message)
+        message, is_news = await moderation.review(
+            session, principal, room_id, message_id, data.shown, clock()
+        )
+        line = await line_of(session, message)
+    if is_news:
+        await chat.tell(room_id, [line])
+    return _view(message, line)
 
 
 @put(f"{ROOM}/pinned-line", tags=["chat"])
@@ -170,7 +185,7 @@ async def pin(
 ) -> PinnedView:
     """One line before everybody's eyes; null takes it away."""
     message = await moderation.pin(session, staff, room_id, data.message_id, clock())
-    return PinnedView(line_of(message) if message is not None else None)
+    return PinnedView(await line_of(session, message) if message is not None else None)
 
 
 @get(f"{ROOM}/questions", tags=["chat"])
@@ -181,14 +196,11 @@ async def list_questions(
     settled: bool = False,
     older_than: Cursor = None,
 ) -> Page[QuestionView]:
-    """The queue of open questions, or with `settled` those that were answered or put aside. Newest first."""
+    """The queue of open questions, or with `settled` those that were answered or put aside; one item for all that ask
+    the same. Newest first."""
     await acts.must_speak(session, staff, room_id)
     found = await asked.listing(session, room_id, settled=settled, cursor=older_than)
-    return page(
-        found,
-        lambda one: QuestionView(**msgspec.structs.asdict(one)),
-        lambda one: one.message.id,
-    )
+    return page(found, lambda view: view, lambda view: view.group)
 
 
 @post(f"{ROOM}/questions/{{message_id:uuid}}/answers", status_code=HTTP_201_CREATED, tags=["chat"])
@@ -202,10 +214,14 @@ async def answer(
     clock: Clock,
     idempotency_key: KeyHeader = None,
 ) -> Replied:
-    """Said in the room as an answer to that line, and heard by whoever asked even where the room is busy."""
-    ref = require_key(idempotency_key) if idempotency_key else f"answer:{message_id}"
+    """Said in the room as an answer to that line, and heard by whoever asked even where the room is busy. It answers
+    all that ask the same; sent again it is said once."""
+    request = request_hash(message_id, data.text).hex()
+    ref = require_key(idempotency_key) if idempotency_key else f"answer:{request}"
     async with database.transaction() as session:
-        await asked.must_be_open(session, staff, room_id, message_id)
+        given = await asked.answered(session, staff, room_id, message_id, ref, data.text)
+    if given is not None:
+        return Replied(given)
     said = await chat.say(staff, room_id, ref, data.text, reply_to=message_id)
     async with database.transaction() as session:
         await asked.settle(session, staff, room_id, message_id, said.id, clock())
@@ -215,9 +231,9 @@ async def answer(
 @post(f"{ROOM}/questions/{{message_id:uuid}}/put-aside", status_code=HTTP_200_OK, tags=["chat"])
 async def put_aside(
     room_id: UUID, message_id: UUID, staff: Principal, session: AsyncSession, clock: Clock
-) -> None:
-    """Out of the queue without an answer."""
-    await asked.settle(session, staff, room_id, message_id, None, clock())
+) -> PutAside:
+    """Out of the queue without an answer, with all that ask the same."""
+    return PutAside(await asked.put_aside(session, staff, room_id, message_id, clock()))
 
 
 ROUTES = [

@@ -44,7 +44,7 @@ async def change(
 ) -> Setting:
     """Raises `NotFound`, `Forbidden`."""
     room = await must_moderate(session, staff, room_id)
-    row = await _row(session, room)
+    row = await row_of(session, room)
     before = Setting(row.pre_review, row.links, row.slow_s)
     changes = {name: value for name, value in msgspec.structs.asdict(to).items() if value is not UNSET}
     after = msgspec.structs.replace(before, **changes)
@@ -57,7 +57,7 @@ async def change(
     return after
 
 
-async def _row(session: AsyncSession, room: Place) -> ChatSetting:
+async def row_of(session: AsyncSession, room: Place) -> ChatSetting:
     """Locked; made first where the room has none."""
     await session.execute(
         text(

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from sqlalchemy import text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -38,6 +39,20 @@ class _Undo(msgspec.Struct, frozen=True):
         return self.session, self.who, self.room_id, self.act.target_id
 
 
+async def _mute_before(u: _Undo) -> None:
+    """A mute that had replaced another is that one again."""
+    before = msgspec.convert(u.act.detail.get("before"), datetime | None)
+    if before is not None and before > u.now:
+        await moderation.mute_until(*u.on, before, u.now)
+    else:
+        await moderation.unmute(*u.on, u.now)
+
+
+async def _settle_again(u: _Undo) -> None:
+    answer_id = u.act.detail.get("answer_id")
+    await asked.settle(*u.on, UUID(answer_id) if answer_id else None, u.now)
+
+
 async def _mute_again(u: _Undo) -> None:
     until = msgspec.convert(u.act.detail.get("until"), datetime)
     await moderation.mute_until(*u.on, max(until, u.now + timedelta(minutes=1)), u.now)
@@ -58,6 +73,14 @@ async def _ban_again(u: _Undo) -> None:
     await bans.ban_again(u.session, u.who, room, UUID(u.act.detail["ban_id"]), u.now)
 
 
+async def _ban_before(u: _Undo) -> None:
+    """The ban that it had replaced stands again."""
+    await bans.unban(*u.on, u.now)
+    room = await must_moderate(u.session, u.who, u.room_id)
+    for ban_id in u.act.detail.get("before", []):
+        await bans.ban_again(u.session, u.who, room, UUID(ban_id), u.now)
+
+
 async def _words_before(u: _Undo) -> None:
     await word_lists.undo(u.session, u.who, u.act, u.now)
 
@@ -67,18 +90,18 @@ _OPPOSITES: dict[str, Callable[[_Undo], Awaitable[Any]]] = {
     "restore": lambda u: moderation.remove(*u.on, u.now),
     "refuse": lambda u: moderation.review(*u.on, True, u.now),
     "approve": lambda u: moderation.remove(*u.on, u.now),
-    "mute": lambda u: moderation.unmute(*u.on, u.now),
+    "mute": _mute_before,
     "unmute": _mute_again,
     "pin": _pin_before,
     "unpin": _pin_before,
     "setting": _set_before,
-    "ban": lambda u: bans.unban(*u.on, u.now),
+    "ban": _ban_before,
     "unban": _ban_again,
     "appoint": lambda u: moderators.dismiss(*u.on, u.now),
     "dismiss": lambda u: moderators.appoint(*u.on, u.now),
     "answer": lambda u: asked.reopen(*u.on, u.now),
     "put_aside": lambda u: asked.reopen(*u.on, u.now),
-    "reopen": lambda u: asked.settle(*u.on, None, u.now),
+    "reopen": _settle_again,
     "word.added": _words_before,
     "word.removed": _words_before,
     "words.imported": _words_before,
@@ -88,7 +111,8 @@ _OPPOSITES: dict[str, Callable[[_Undo], Awaitable[Any]]] = {
 async def undo(
     session: AsyncSession, who: Principal, room_id: UUID, act_id: UUID, now: datetime
 ) -> ModerationAct:
-    """The act, undone, by whoever may do its opposite. The caller tells the room of a line that is shown by it.
+    """The act, undone, by whoever may do its opposite; `undone_by` itself where other means had undone it before. The
+    caller tells the room of a line that is shown by it.
 
     Raises `NotFound`, `Forbidden`, `AlreadyUndone` (409), `CannotUndo` (409).
     """
@@ -101,14 +125,17 @@ async def undo(
     opposite = _OPPOSITES.get(act.act)
     if opposite is None:
         raise CannotUndo
-    latest = await _latest(session, room.brand_id)
     await opposite(_Undo(session, who, act, room_id, now))
-    done = await _latest(session, room.brand_id)
-    act.undone_by = done if done != latest else act.id  # it had been undone by other means
+    act.undone_by = await _done_here(session, act) or act.id
     await session.flush()
     return act
 
 
-async def _latest(session: AsyncSession, brand_id: UUID) -> UUID | None:
-    query = select(ModerationAct.id).where(ModerationAct.brand_id == brand_id)
+async def _done_here(session: AsyncSession, act: ModerationAct) -> UUID | None:
+    """The last act of this very transaction: others moderate at the same time."""
+    query = select(ModerationAct.id).where(
+        ModerationAct.brand_id == act.brand_id,
+        col(ModerationAct.id) > act.id,
+        text("xmin = pg_current_xact_id()::xid"),
+    )
     return (await session.exec(query.order_by(col(ModerationAct.id).desc()).limit(1))).first()

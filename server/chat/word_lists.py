@@ -76,9 +76,10 @@ async def must_keep(session: AsyncSession, staff: Principal, room_id: UUID | Non
     return WordList(staff.brand_id, None, staff.brand_id)
 
 
-async def listing(session: AsyncSession, of: WordList, cursor: str | None) -> Sequence[Word]:
-    """A page and one more, newest first."""
+async def listing(session: AsyncSession, of: WordList, cursor: str | None, part: str = "") -> Sequence[Word]:
+    """A page and one more, newest first: those whose pattern contains `part`, in whatever width and case."""
     query = select(Word).where(Word.brand_id == of.brand_id, Word.room_id == of.room_id)
+    query = query.where(col(Word.pattern).contains(words.one_form(part), autoescape=True))
     if last := before(cursor):
         query = query.where(col(Word.id) < last)
     return (await session.exec(query.order_by(col(Word.id).desc()).limit(PAGE + 1))).all()

@@ -22,6 +22,8 @@ from server.kit.database import Database
 from server.kit.paging import Page, page
 from server.kit.principal import Principal
 
+LONGEST_SOUGHT = 100
+
 
 class WordView(msgspec.Struct):
     """Without `room_id` it is the brand's. `pattern` is as it was kept: width and case made one."""
@@ -71,10 +73,12 @@ async def listing(
     session: AsyncSession,
     room_id: UUID | None = None,
     cursor: Annotated[str | None, QueryParameter(max_length=64)] = None,
+    q: Annotated[str, QueryParameter(max_length=LONGEST_SOUGHT)] = "",
 ) -> Page[WordView]:
-    """The brand's words, or one room's own; newest first."""
+    """The brand's words, or one room's own; newest first. With `q`, those whose pattern contains it, in whatever width
+    and case."""
     of = await word_lists.must_keep(session, staff, room_id)
-    return page(await word_lists.listing(session, of, cursor), _view, lambda word: word.id)
+    return page(await word_lists.listing(session, of, cursor, q), _view, lambda word: word.id)
 
 
 @post("/api/words", tags=["chat"])

@@ -62,15 +62,20 @@ def pattern(text: str) -> str:
     Refused (`Invalid`, 422): one without a letter or digit, for all else is passed over in lines and it would match
     everywhere or nowhere; one of more than 64 letters and wildcards, which no line of chat repeats.
     """
-    kept = text
-    for _ in range(3):  # what one of these makes may be for another to change
-        kept = clean(unicodedata.normalize("NFKC", kept).casefold())
+    kept = one_form(text)
     while kept and not _counts(kept[0]):
         kept = kept[1:]
     while kept and not _counts(kept[-1]):
         kept = kept[:-1]
     _Shape.of(kept)
     return kept
+
+
+def one_form(text: str) -> str:
+    """Width, case and compatible forms made one, as in kept patterns."""
+    for _ in range(3):  # what one of these makes may be for another to change
+        text = clean(unicodedata.normalize("NFKC", text).casefold())
+    return text
 
 
 def _counts(char: str) -> bool:

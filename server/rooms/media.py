@@ -11,14 +11,17 @@ import msgspec
 from live.media.node import Scope
 from live.room import Phase
 from server.accounts import service as accounts
+from server.chat import bans
 from server.kit.clock import Clock
 from server.kit.database import Database
+from server.kit.devices import device_key
 from server.kit.limits import Limiter, address_of
 from server.kit.principal import AnyConnection, Principal
 from server.kit.problems import Gone, NotFound, NotSignedIn
 from server.kit.settings import Settings
 from server.kit.tokens import BadToken, Signer
 from server.rooms import service
+from server.rooms.media_proxy import DEVICE
 
 BROADCAST_TTL = timedelta(hours=12)
 WATCH_TTL = timedelta(hours=24)
@@ -67,13 +70,16 @@ class MediaDoor:
         self._clock = clock
         self._limiter = limiter
         self._offers = OFFERS_PER_MINUTE_DEMO if settings.demo else OFFERS_PER_MINUTE
+        self._secret = settings.secret
         self._signers = {scope: Signer(settings.secret, scope) for scope in ("whip", "whep")}
 
     async def __call__(self, connection: AnyConnection, room_id: str, scope: Scope) -> str:
         """Publishing needs a broadcast token of the room or a sign-in, of staff who may run it now; watching a viewer
-        token, or somebody whom the room's audience takes in. Returns the room's id in its one spelling.
+        token, or somebody whom the room's audience takes in and who is not banned, nor their device; what they began
+        they may still end. Returns the room's id in its one spelling.
 
-        Raises `NotFound`, `NotSignedIn`, `Forbidden`, `RoomEnded` (410, an offer), `TooMany` (429, offers to watch).
+        Raises `NotFound`, `NotSignedIn`, `Forbidden`, `Banned` (403), `RoomEnded` (410, an offer), `TooMany` (429,
+        offers to watch).
         """
         offers = connection.scope.get("method") == "POST"
         if offers and scope == "whep":
@@ -92,6 +98,9 @@ class MediaDoor:
                 found = await service.load(session, room)
             else:
                 found = await service.to_enter(session, who, room)
+                if who is not None and who.kind == "member" and connection.scope.get("method") != "DELETE":
+                    device = device_key(self._secret, connection.headers.get(DEVICE))
+                    await bans.must_be_welcome(session, who, room, device, self._clock())
         if offers and found.state == Phase.ENDED:
             raise RoomEnded
         return str(room)

@@ -35,13 +35,16 @@ publish ("whip") or watch ("whep"); else raises a Problem."""
 TURN_TTL = timedelta(hours=12)
 """A relay asks only when a viewer comes or comes back."""
 
+DEVICE = "Showfloor-Device"
+"""The header with the name that a browser gave itself (`kit.devices`)."""
+
 _PASSED_ON = ("Content-Type", "ETag", "Retry-After")
 _CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "Location, ETag, Link, Accept-Patch",
 }
 _PREFLIGHT = {
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match, If-None-Match",
+    "Access-Control-Allow-Headers": f"Authorization, Content-Type, If-Match, If-None-Match, {DEVICE}",
     "Access-Control-Max-Age": "86400",
 }
 

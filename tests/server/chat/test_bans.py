@@ -7,9 +7,10 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from server.chat import acts, bans, undoing
+from server.chat import acts, bans, standing, undoing
 from server.chat.reactions import follow_the_member
 from server.chat.rules import Banned
+from server.chat.standing import Viewer
 from server.kit.facts import announcements, kinds
 from server.kit.principal import Principal, Role
 from server.kit.problems import Forbidden, NotFound
@@ -26,7 +27,8 @@ async def enters(stage: Stage, who: Principal, device: bytes | None = None, *, r
         except Banned:
             return False
         if device is not None:
-            await bans.came_with(session, who.id, device, at)
+            viewer = Viewer(who.id, who.brand_id, room or stage.room_id, device)
+            await standing.came(session, [viewer], at)
         return True
 
 
@@ -115,6 +117,26 @@ async def test_undoing_a_ban_lets_the_viewer_in(stage):
         with pytest.raises(undoing.AlreadyUndone):
             await undoing.undo(session, stage.host, stage.room_id, made.id, NOON)
     assert await enters(stage, member)
+
+
+async def test_undoing_a_ban_brings_back_the_one_that_it_replaced(stage):
+    member = await stage.shop.member()
+    await ban(stage, member, minutes=60)
+    await ban(stage, member)
+    async with stage.session() as session:
+        (made, *_) = await acts.listing(session, stage.shop.brand_id, stage.room_id, None)
+        await undoing.undo(session, stage.host, stage.room_id, made.id, NOON)
+    assert not await enters(stage, member, at=NOON + timedelta(minutes=59))
+    assert await enters(stage, member, at=NOON + timedelta(minutes=61))
+
+
+async def test_a_ban_that_had_ended_is_neither_lifted_nor_brought_back(stage):
+    member, later = await stage.shop.member(), NOON + timedelta(minutes=9)
+    await ban(stage, member, minutes=5)
+    async with stage.session() as session:
+        await bans.unban(session, stage.host, stage.room_id, member.id, later)
+        told = [act.act for act in await acts.listing(session, stage.shop.brand_id, stage.room_id, None)]
+    assert told == ["ban"]
 
 
 async def test_a_banned_guest_who_signs_in_stays_banned(stage):

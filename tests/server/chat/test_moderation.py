@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from uuid import UUID
 
 import msgspec
@@ -8,30 +9,36 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
-from server.chat import acts, bans, lines, moderation, moderators, settings, undoing
-from server.chat import asked as queue
+from server.chat import acts, bans, moderation, moderators, settings, undoing
 from server.chat.models import ChatMessage, ModerationAct
 from server.kit.facts import announcements, kinds
 from server.kit.ids import uuid7
+from server.kit.paging import PAGE
 from server.kit.principal import Principal, Role
 from server.kit.problems import Forbidden, NotFound
 from tests.server.rooms.stage import NOON, Stage
+from tests.server.wallets.serving import waits_for_a_lock
 
 
-async def line(stage: Stage, words: str = "hm") -> ChatMessage:
+async def line(stage: Stage, words: str = "hm", **more) -> ChatMessage:
     message = ChatMessage(
         brand_id=stage.shop.brand_id,
         room_id=stage.room_id,
-        writer_id=uuid7(),
-        name="Wang",
-        role="member",
         ref=str(uuid7()),
         text=words,
         at=NOON,
+        **{"writer_id": uuid7(), "name": "Wang", "role": "member"} | more,
     )
     async with stage.session() as session:
         session.add(message)
     return message
+
+
+async def ended_or_waiting(stage: Stage, task: asyncio.Task) -> None:
+    """Once it can't be told from one that runs at the very same time."""
+    async with asyncio.timeout(5):
+        while not task.done() and not await waits_for_a_lock(stage.database):
+            await asyncio.sleep(0.01)
 
 
 async def events(stage: Stage, kind: str):
@@ -121,17 +128,12 @@ async def test_a_line_of_another_room_is_not_found(stage):
 
 
 async def held(stage: Stage, words: str = "加微信") -> ChatMessage:
-    message = await line(stage, words)
-    async with stage.session() as session:
-        await session.execute(
-            text("UPDATE chat_message SET state = 'waiting' WHERE id = :id"), {"id": message.id}
-        )
-    return message
+    return await line(stage, words, state="waiting")
 
 
 async def reviewed(stage: Stage, message: ChatMessage, shown: bool, by: Principal | None = None) -> str:
     async with stage.session() as session:
-        done = await moderation.review(session, by or stage.host, stage.room_id, message.id, shown, NOON)
+        done, _ = await moderation.review(session, by or stage.host, stage.room_id, message.id, shown, NOON)
         return done.state
 
 
@@ -155,6 +157,28 @@ async def test_a_refused_line_is_not_told_to_the_room_and_can_still_be_shown(sta
     assert await reviewed(stage, message, True) == "shown"
     with pytest.raises(moderation.NotWaiting):
         await reviewed(stage, message, False)
+
+
+async def test_of_many_who_let_a_held_line_go_at_once_one_tells_the_room(stage):
+    message = await held(stage)
+
+    async def review() -> bool:
+        async with stage.session() as session:
+            return (await moderation.review(session, stage.host, stage.room_id, message.id, True, NOON))[1]
+
+    assert sorted(await asyncio.gather(*(review() for _ in range(4)))) == [False, False, False, True]
+
+
+async def test_a_held_line_that_was_deleted_and_restored_is_still_nobodys_to_see(stage):
+    message = await held(stage)
+    async with stage.session() as session:
+        await moderation.remove(session, stage.host, stage.room_id, message.id, NOON)
+    with pytest.raises(moderation.NotWaiting):
+        await reviewed(stage, message, True)
+    async with stage.session() as session:
+        await moderation.restore(session, stage.host, stage.room_id, message.id, NOON)
+    assert await events(stage, "chat.restored") == []
+    assert await reviewed(stage, message, True) == "shown"
 
 
 # The pinned line
@@ -191,6 +215,45 @@ async def test_a_held_or_deleted_line_is_not_pinned(stage):
         await pinned(stage, uuid7())
 
 
+async def test_of_two_who_pin_at_once_the_later_one_knows_what_it_took_off(stage):
+    one, two, three = [await line(stage, words) for words in ("one", "two", "three")]
+    for first, second in ((one, two), (three, one)):  # before anything was ever pinned, and later
+        async with stage.session() as session:
+            await moderation.pin(session, stage.host, stage.room_id, first.id, NOON)
+            pinning = asyncio.create_task(pinned(stage, second.id))
+            await ended_or_waiting(stage, pinning)
+        await pinning
+        assert (await latest(stage)).detail["before"] == str(first.id)
+
+
+# Silenced
+
+
+async def test_those_muted_now_are_listed_a_page_at_a_time(stage):
+    members = await stage.shop.members(PAGE + 3)
+    async with stage.session() as session:
+        for minutes, member in enumerate(members):
+            await moderation.mute(session, stage.host, stage.room_id, member.id, minutes + 1, NOON)
+        await moderation.mute(session, stage.host, await stage.room(), members[0].id, 60, NOON)
+    later = NOON + timedelta(minutes=2)
+    async with stage.session() as session:
+        found = await moderation.muted(session, stage.room_id, later, None)
+        rest = await moderation.muted(session, stage.room_id, later, str(found[PAGE - 1].member_id))
+    listed = [mute.member_id for mute in (*found[:PAGE], *rest)]
+    assert listed == sorted((member.id for member in members[2:]), reverse=True)
+
+
+async def test_undoing_a_mute_brings_back_the_one_that_it_replaced(stage):
+    member = await stage.shop.member()
+    async with stage.session() as session:
+        for minutes in (60, 5):
+            await moderation.mute(session, stage.host, stage.room_id, member.id, minutes, NOON)
+    await undone(stage, await latest(stage))
+    async with stage.session() as session:
+        until = await moderation.muted_until(session, stage.room_id, member.id, NOON)
+    assert until == NOON + timedelta(minutes=60)
+
+
 # Viewers who help
 
 
@@ -209,11 +272,7 @@ async def test_a_viewer_who_helps_deletes_viewers_lines_and_lets_held_ones_go(st
 
 
 async def test_a_viewer_who_helps_touches_no_line_of_staff_and_mutes_for_a_day_at_most(stage):
-    member, message = await helper(stage), await line(stage)
-    async with stage.session() as session:
-        await session.execute(
-            text("UPDATE chat_message SET role = 'host' WHERE id = :id"), {"id": message.id}
-        )
+    member, message = await helper(stage), await line(stage, role="moderator", by_staff=True)
     for act in (
         lambda session: moderation.remove(session, member, stage.room_id, message.id, NOON),
         lambda session: moderation.mute(session, member, stage.room_id, uuid7(), 24 * 60 + 1, NOON),
@@ -275,6 +334,24 @@ async def test_two_who_undo_at_once_undo_once(stage):
     assert len(await stage.facts("member.unmuted")) == 1
 
 
+async def test_what_others_do_meanwhile_is_not_taken_for_what_undoing_did(stage):
+    message, member = await line(stage), await stage.shop.member()
+    async with stage.session() as session:
+        await moderation.remove(session, stage.host, stage.room_id, message.id, NOON)
+        deletion = (await acts.listing(session, stage.shop.brand_id, stage.room_id, None))[0]
+    async with stage.session() as session:
+        await moderation.restore(session, stage.host, stage.room_id, message.id, NOON)
+    async with stage.session() as session:
+        await session.execute(
+            text("SELECT 1 FROM chat_message WHERE id = :id FOR UPDATE"), {"id": message.id}
+        )
+        undoing_it = asyncio.create_task(undone(stage, deletion))
+        await ended_or_waiting(stage, undoing_it)
+        async with stage.session() as other:
+            await moderation.mute(other, stage.host, stage.room_id, member.id, 5, NOON)
+    assert (await undoing_it).undone_by == deletion.id
+
+
 async def test_settings_and_pins_go_back_to_what_they_were(stage):
     first, second = await line(stage, "one"), await line(stage, "two")
     for message in (first, second):
@@ -298,48 +375,3 @@ async def test_only_who_may_do_the_opposite_undoes_and_other_brands_find_nothing
         await undone(stage, act, by=await helper(stage))
     with pytest.raises(NotFound):
         await undone(stage, act, by=await stage.other_brand_owner())
-
-
-# Questions
-
-
-async def asked(stage: Stage, words: str = "多少钱") -> ChatMessage:
-    message = await line(stage, words)
-    async with stage.session() as session:
-        await lines.ask(session, stage.shop.brand_id, stage.room_id, [moderation.line_of(message)])
-    return message
-
-
-async def test_a_question_is_settled_once_and_its_answer_is_told_to_the_room(stage):
-    question, answers = await asked(stage), [await line(stage, f"¥{n}") for n in (98, 99)]
-
-    async def settle(answer: ChatMessage) -> None:
-        async with stage.session() as session:
-            await queue.settle(session, stage.host, stage.room_id, question.id, answer.id, NOON)
-
-    await asyncio.gather(*map(settle, answers))
-    told = await events(stage, "question.settled")
-    assert [event.kind for event in told] == ["question.settled", "question.answered"]
-    async with stage.session() as session:
-        assert await queue.listing(session, stage.room_id, settled=False, cursor=None) == []
-        (done,) = await queue.listing(session, stage.room_id, settled=True, cursor=None)
-        assert done.answer_id in {answer.id for answer in answers}
-
-
-async def test_a_question_put_aside_comes_back_when_that_is_undone(stage):
-    question = await asked(stage)
-    async with stage.session() as session:
-        await queue.settle(session, stage.host, stage.room_id, question.id, None, NOON)
-        with pytest.raises(queue.AlreadySettled):
-            await queue.must_be_open(session, stage.host, stage.room_id, question.id)
-    await undone(stage, await latest(stage))
-    async with stage.session() as session:
-        (back,) = await queue.listing(session, stage.room_id, settled=False, cursor=None)
-    assert (back.message.id, back.about) == (question.id, "price")
-
-
-async def test_a_deleted_line_asks_nothing_any_more(stage):
-    question = await asked(stage)
-    async with stage.session() as session:
-        await moderation.remove(session, stage.host, stage.room_id, question.id, NOON)
-        assert await queue.listing(session, stage.room_id, settled=False, cursor=None) == []

@@ -161,6 +161,9 @@ def test_a_fact_of_a_batch_is_one_entry_for_each_viewer_and_none_for_staff():
         SaidLine(id=uuid7(), member_id=who, name="x", role=role, text="hm", at=NOON)
         for who, role in ((one, "member"), (one, "member"), (uuid7(), "host"))
     ]
+    lines.append(
+        SaidLine(id=uuid7(), member_id=uuid7(), name="x", role="moderator", text="hm", at=NOON, always=True)
+    )
     (entry,) = LinesSaid(brand_id=uuid7(), room_id=uuid7(), lines=lines).remembered()
     assert entry.member_id == one
     assert len(entry.data["lines"]) == 2

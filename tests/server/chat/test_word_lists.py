@@ -95,6 +95,21 @@ async def test_a_word_is_kept_listed_and_holds_in_every_room(desk, stage):
     assert await desk.load(stage.room_id) == (1, [WordRule("vx", Effect.REFUSE)])
 
 
+async def test_words_are_sought_by_a_part_in_whatever_width_and_case(desk):
+    for pattern in ("vx号", "50%off", "50元off", "a_b", "axb", "a*b"):
+        await desk.add(pattern)
+    for part, found in {
+        "ＶＸ": ["vx号"],
+        "50%": ["50%off"],
+        "A_": ["a_b"],
+        "*": ["a*b"],
+        "/": [],
+        " ": ["a*b", "axb", "a_b", "50元off", "50%off", "vx号"],
+    }.items():
+        assert [pattern for pattern, *_ in await desk.words(q=part)] == found, part
+    assert (await desk.ask("GET", params={"q": "x" * 101})).status_code == 422
+
+
 async def test_the_same_pattern_again_takes_the_new_effect(desk):
     first = await desk.add("微信")
     again = await desk.add("微信", "review")
