@@ -5,6 +5,7 @@ from server.attribution import models as attribution
 from server.brands import models as brands
 from server.catalog import models as catalog
 from server.chat import models as chat
+from server.feeds import models as feeds
 from server.flash_sales import models as flash_sales
 from server.kit import outbox
 from server.members import models as members
@@ -22,6 +23,7 @@ __all__ = [
     "brands",
     "catalog",
     "chat",
+    "feeds",
     "flash_sales",
     "members",
     "orders",

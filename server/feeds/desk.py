@@ -7,27 +7,23 @@ from uuid import UUID
 
 from live.desk import Entrance, Refusal, Said
 from live.events import feed_topic
-from live.protocol import CloseCode, Hello
+from live.protocol import Hello
 from server.feeds import door
 from server.feeds.door import Caller
 from server.kit.clock import Clock
 from server.kit.database import Database
 from server.kit.principal import Principal
-from server.kit.problems import Forbidden, NotFound, Problem
-from server.kit.settings import Settings
+from server.kit.problems import Forbidden, NotFound
 from server.rooms import service as rooms
-from server.rooms import snapshot
+from server.rooms import snapshot, socket
 from server.rooms.models import Room
 
 
 class FeedDesk:
-    __slots__ = ("_asked", "_caller", "_clock", "_database", "_settings")
+    __slots__ = ("_asked", "_caller", "_clock", "_database")
 
-    def __init__(
-        self, database: Database, settings: Settings, clock: Clock, caller: Caller, room: str
-    ) -> None:
+    def __init__(self, database: Database, clock: Clock, caller: Caller, room: str) -> None:
         self._database = database
-        self._settings = settings
         self._clock = clock
         self._caller = caller
         self._asked = room
@@ -41,13 +37,9 @@ class FeedDesk:
         await self._admit()
 
     async def _admit(self) -> tuple[Principal, Room]:
-        try:
-            room_id = _id(self._asked)
+        with socket.door():
             async with self._database.transaction() as session:
-                return await door.admit(session, self._settings, self._caller, room_id, self._clock())
-        except Problem as problem:
-            code = CloseCode.NO_SUCH_ROOM if isinstance(problem, NotFound) else CloseCode.NOT_ALLOWED
-            raise Refusal(problem.body(), code) from problem
+                return await door.admit(session, self._caller, _id(self._asked), self._clock())
 
     async def snapshot(self) -> Any:
         """What is exported has all that was; here stands where the room is now."""

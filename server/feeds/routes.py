@@ -3,40 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from litestar import Request, WebSocket, get, post, websocket
+from litestar import Request, WebSocket, delete, get, post, websocket
 from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
 from litestar.response import Stream
-from litestar.status_codes import HTTP_201_CREATED
+from litestar.status_codes import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from live.hub import Hub
 from live.session import serve
-from server.feeds import door, export, sheet
+from server.feeds import door, export, sheet, tokens
 from server.feeds.desk import FeedDesk
-from server.feeds.door import FeedToken, caller_of
+from server.feeds.door import caller_of
+from server.feeds.models import FeedToken
 from server.feeds.stream import EventStream
 from server.kit.clock import Clock
 from server.kit.database import Database
 from server.kit.ids import uuid7
+from server.kit.paging import Page, page
 from server.kit.principal import Principal
 from server.kit.problems import Invalid
 from server.kit.settings import Settings
 from server.rooms import service as rooms
 
 _FEED = "/rooms/{room_id:uuid}/feed"
+_TOKENS = "/api/rooms/{room_id:uuid}/feed-tokens"
 
 Token = Annotated[str | None, QueryParameter(max_length=2048, description="In place of a header.")]
 
 
 class NewFeedToken(msgspec.Struct, forbid_unknown_fields=True):
     days: Annotated[int, msgspec.Meta(ge=1, le=365)]
+    name: Annotated[str, msgspec.Meta(max_length=60)] = ""
 
 
-@post("/api/rooms/{room_id:uuid}/feed-tokens", status_code=HTTP_201_CREATED, tags=["feeds"])
+class FeedTokenView(msgspec.Struct, kw_only=True):
+    """As the list has it. `made_by` is the name of whose right it lends."""
+
+    id: UUID
+    name: str
+    made_by: str
+    created_at: datetime
+    expires_at: datetime
+
+
+class NewToken(msgspec.Struct):
+    """Opens the three addresses and nothing else, as `Authorization: Bearer` or `?token=`, until it expires or is
+    revoked, and as long as the account that made it is enabled and may see the room's figures. `token` is told this
+    once."""
+
+    id: UUID
+    token: str
+    expires_at: datetime
+    ws_url: str
+    sse_url: str
+    export_url: str
+
+
+@post(_TOKENS, status_code=HTTP_201_CREATED, tags=["feeds"])
 async def make_token(
     room_id: FromPath[UUID],
     data: NewFeedToken,
@@ -44,10 +72,52 @@ async def make_token(
     session: AsyncSession,
     settings: Settings,
     clock: Clock,
-) -> FeedToken:
+) -> NewToken:
     """For a tool of the merchant's own, by whoever may see the room's figures."""
     room = await rooms.to_count(session, staff, room_id)
-    return door.issue(settings, room.id, staff.id, clock(), data.days)
+    token, row = await tokens.issue(session, room.id, staff.id, data.name.strip(), data.days, clock())
+    feed = f"/rooms/{room_id}/feed"
+    return NewToken(
+        id=row.id,
+        token=token,
+        expires_at=row.expires_at,
+        ws_url=f"{settings.base_url.replace('http', 'ws', 1)}/ws{feed}",
+        sse_url=f"{settings.base_url}/api{feed}",
+        export_url=f"{settings.base_url}/api{feed}/export",
+    )
+
+
+@get(_TOKENS, tags=["feeds"])
+async def list_tokens(
+    room_id: FromPath[UUID],
+    staff: Principal,
+    session: AsyncSession,
+    clock: Clock,
+    cursor: Annotated[str | None, QueryParameter(max_length=64)] = None,
+) -> Page[FeedTokenView]:
+    """Those that open the feed now, newest first."""
+    room = await rooms.to_count(session, staff, room_id)
+    rows = await tokens.listing(session, room.id, cursor, clock())
+    return page(rows, lambda row: _view(*row), lambda row: row[0].id)
+
+
+@delete(f"{_TOKENS}/{{token_id:uuid}}", status_code=HTTP_204_NO_CONTENT, tags=["feeds"])
+async def revoke_token(
+    room_id: FromPath[UUID], token_id: FromPath[UUID], staff: Principal, session: AsyncSession, clock: Clock
+) -> None:
+    """What it has open ends within half a minute."""
+    room = await rooms.to_count(session, staff, room_id)
+    await tokens.revoke(session, room.id, token_id, clock())
+
+
+def _view(token: FeedToken, made_by: str) -> FeedTokenView:
+    return FeedTokenView(
+        id=token.id,
+        name=token.name,
+        made_by=made_by,
+        created_at=token.created_at,
+        expires_at=token.expires_at,
+    )
 
 
 @websocket("/ws/rooms/{room_id:str}/feed")
@@ -55,11 +125,10 @@ async def feed_socket(
     socket: WebSocket[Any, Any, Any],
     room_id: FromPath[str],
     database: Database,
-    settings: Settings,
     clock: Clock,
     hub: Hub,
 ) -> None:
-    await serve(socket, hub, FeedDesk(database, settings, clock, caller_of(socket), room_id))
+    await serve(socket, hub, FeedDesk(database, clock, caller_of(socket), room_id))
 
 
 @get(f"/api{_FEED}", media_type="text/event-stream", tags=["feeds"])
@@ -67,7 +136,6 @@ async def feed_stream(
     request: Request[Any, Any, Any],
     room_id: FromPath[UUID],
     database: Database,
-    settings: Settings,
     clock: Clock,
     hub: Hub,
     token: Token = None,
@@ -75,7 +143,7 @@ async def feed_stream(
     after: Annotated[str | None, QueryParameter(description="The same, for who can't send a header.")] = None,
 ) -> EventStream:
     """Server-sent events, without an end; docs/integrating.md tells how to read them."""
-    desk = FeedDesk(database, settings, clock, caller_of(request), str(room_id))
+    desk = FeedDesk(database, clock, caller_of(request), str(room_id))
     return EventStream(hub, desk, last_event_id or after or None)
 
 
@@ -84,7 +152,6 @@ async def export_feed(
     request: Request[Any, Any, Any],
     room_id: FromPath[UUID],
     database: Database,
-    settings: Settings,
     clock: Clock,
     token: Token = None,
     format: FromQuery[Literal["csv", "jsonl"]] = "csv",
@@ -94,7 +161,7 @@ async def export_feed(
     the columns."""
     asked = _kinds(kinds)
     async with database.transaction() as session:
-        _, room = await door.admit(session, settings, caller_of(request), room_id, clock())
+        _, room = await door.admit(session, caller_of(request), room_id, clock())
     rows = export.happened(database, room.id, asked, until=uuid7())
     content: AsyncIterator[bytes] = sheet.as_csv(rows) if format == "csv" else sheet.as_jsonl(rows)
     headers = {
@@ -112,4 +179,4 @@ def _kinds(text: str) -> Sequence[str]:
     return asked
 
 
-ROUTES = [make_token, feed_socket, feed_stream, export_feed]
+ROUTES = [make_token, list_tokens, revoke_token, feed_socket, feed_stream, export_feed]

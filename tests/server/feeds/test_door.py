@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from server.feeds import door
+from server.feeds import tokens
 from server.kit.principal import Principal, Role
 from server.kit.tokens import Signer
 from tests.server.feeds.show import Show
@@ -85,6 +85,7 @@ async def test_a_token_opens_the_feed_of_its_room_and_nothing_else(show: Show) -
     made = await ask_for_token(show, stage.room_id, stage.owner, days=30)
     token, base = made.json()["token"], show.floor.settings.base_url
     assert made.json() == {
+        "id": made.json()["id"],
         "token": token,
         "expires_at": made.json()["expires_at"],
         "ws_url": f"{base.replace('http', 'ws')}/ws/rooms/{stage.room_id}/feed",
@@ -119,21 +120,51 @@ async def test_a_token_lives_for_one_to_three_hundred_and_sixty_five_days(show: 
     stage = show.stage
     for body in ({"days": 0}, {"days": 366}, {"days": 1.5}, {"days": 1, "hours": 1}, {"hours": 1}):
         assert (await ask_for_token(show, stage.room_id, stage.owner, **body)).status_code == 422, body
-    settings, now = show.floor.settings, datetime.now(UTC)
-    spent = door.issue(settings, stage.room_id, stage.owner.id, now - timedelta(days=1, seconds=1), 1)
-    fresh = door.issue(settings, stage.room_id, stage.owner.id, now - timedelta(days=1, seconds=-30), 1)
-    assert await knock(show, stage.room_id, spent.token) == shut(401)
-    assert await knock(show, stage.room_id, fresh.token) == OPEN
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    async with stage.session() as session:
+        spent, fresh = [
+            (await tokens.issue(session, stage.room_id, stage.owner.id, "", 1, yesterday + later))[0]
+            for later in (timedelta(seconds=-1), timedelta(seconds=30))
+        ]
+    assert await knock(show, stage.room_id, spent) == shut(401)
+    assert await knock(show, stage.room_id, fresh) == OPEN
 
 
-async def test_a_token_of_another_purpose_or_installation_opens_nothing(show: Show) -> None:
-    stage, now, day = show.stage, datetime.now(UTC), timedelta(days=1)
-    claims = {"room": str(stage.room_id), "by": str(stage.owner.id)}
-    for secret, purpose in ((show.floor.settings.secret, "whip"), ("cd" * 32, "feed")):
-        token = Signer(secret, purpose).issue(claims, now, day)
-        assert await knock(show, stage.room_id, token) == shut(401)
-    for token in ("nonsense", "a.b.c", "sfs_nobody"):
-        assert await knock(show, stage.room_id, token) == shut(401)
+async def test_what_is_no_token_of_a_feed_opens_nothing(show: Show) -> None:
+    whip = Signer(show.floor.settings.secret, "whip").issue(
+        {"room": str(show.stage.room_id)}, datetime.now(UTC), timedelta(days=1)
+    )
+    for token in (whip, "nonsense", "a.b.c", "sfs_nobody", "sff_nobody"):
+        assert await knock(show, show.stage.room_id, token) == shut(401)
+
+
+async def test_tokens_are_listed_by_name_and_a_revoked_one_opens_nothing_any_more(
+    show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("live.session.RECHECK_S", 0.0)
+    stage, path = show.stage, f"/api/rooms/{show.stage.room_id}/feed-tokens"
+    till, printer = [
+        (await ask_for_token(show, stage.room_id, stage.owner, days=7, name=name)).json()
+        for name in ("Till", " Printer ")
+    ]
+    listed = (await show.floor.ask("GET", path, stage.host)).json()["items"]
+    assert [(one["name"], one["made_by"]) for one in listed] == [("Printer", "Owner"), ("Till", "Owner")]
+    assert "token" not in listed[0]
+    for who, status in ((stage.staff[Role.MODERATOR], 403), (await stage.other_brand_owner(), 404)):
+        assert (await show.floor.ask("GET", path, who)).status_code == status
+        assert (await show.floor.ask("DELETE", f"{path}/{till['id']}", who)).status_code == status
+    elsewhere = f"/api/rooms/{await stage.room()}/feed-tokens/{till['id']}"
+    assert (await show.floor.ask("DELETE", elsewhere, stage.owner)).status_code == 404
+    async with show.socket(till["token"]) as tool:
+        await tool.hello()
+        for _ in range(2):
+            assert (await show.floor.ask("DELETE", f"{path}/{till['id']}", stage.host)).status_code == 204
+        async with asyncio.timeout(5):
+            await tool.socket.wait_closed()
+    assert await knock(show, stage.room_id, till["token"]) == shut(401)
+    assert await knock(show, stage.room_id, printer["token"]) == OPEN
+    left = (await show.floor.ask("GET", path, stage.host)).json()["items"]
+    assert [one["id"] for one in left] == [printer["id"]]
 
 
 async def test_a_token_is_worth_what_whoever_made_it_may_see(show: Show) -> None:

@@ -75,7 +75,7 @@ async def test_the_examples_do_what_the_page_says(show: Show, tmp_path: Path) ->
         STAFF=await show.floor.token(show.stage.owner),
     )
     made = msgspec.json.decode(await shell.run(token))
-    assert set(made) == {"token", "expires_at", "ws_url", "sse_url", "export_url"}
+    assert set(made) == {"id", "token", "expires_at", "ws_url", "sse_url", "export_url"}
     shell.known["FEED"] = made["token"]
 
     async with shell.running("bash", "-euc", f"exec {hear}") as stream:
