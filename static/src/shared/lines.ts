@@ -1,4 +1,5 @@
 import type { ChatLine, Quoted } from './room-client'
+import type { KeptLine } from './types'
 
 const staff = new Set(['host', 'operator', 'owner', 'guide', 'manager'])
 const mostQuoted = 60
@@ -15,4 +16,9 @@ export function isHelperLine(line: Pick<ChatLine, 'role' | 'always'>): boolean {
 /** As the server quotes a line in an answer to it. */
 export function quoteOf({ id, member_id, name, text }: ChatLine): Quoted {
   return { id, member_id, name, text: [...text].slice(0, mostQuoted).join('') }
+}
+
+/** A kept line as it was heard. */
+export function lineOf({ id, member_id, name, role, text, at, always, quoted }: KeptLine): ChatLine {
+  return { id, member_id, name, role, text, at, always, ...(quoted ? { reply_to: quoted } : {}) }
 }

@@ -304,14 +304,16 @@ export interface components {
          * @enum {string}
          */
         Effect: "refuse" | "review" | "allow";
-        /** FeedToken */
-        FeedToken: {
+        /** FeedTokenView */
+        FeedTokenView: {
+            /** Format: date-time */
+            created_at: string;
             /** Format: date-time */
             expires_at: string;
-            export_url: string;
-            sse_url: string;
-            token: string;
-            ws_url: string;
+            /** Format: uuid */
+            id: string;
+            made_by: string;
+            name: string;
         };
         /** FiguresView */
         FiguresView: {
@@ -507,6 +509,7 @@ export interface components {
         };
         /** MessageView */
         MessageView: {
+            always: boolean;
             /** Format: date-time */
             at: string;
             deleted_at: string | null;
@@ -515,10 +518,13 @@ export interface components {
             /** Format: uuid */
             member_id: string;
             name: string;
+            pattern: string | null;
+            quoted: components["schemas"]["Quoted"] | null;
             reply_to: string | null;
             role: string;
             state: string;
             text: string;
+            why: string | null;
         };
         /** Minute */
         Minute: {
@@ -543,8 +549,10 @@ export interface components {
         };
         /** MuteView */
         MuteView: {
+            by: string;
             /** Format: uuid */
             member_id: string;
+            name: string;
             /** Format: date-time */
             until: string;
         };
@@ -563,6 +571,8 @@ export interface components {
         /** NewFeedToken */
         NewFeedToken: {
             days: number;
+            /** @default  */
+            name: string;
         };
         /** NewGuest */
         NewGuest: {
@@ -604,6 +614,17 @@ export interface components {
             name: string;
             /** @default  */
             region: string;
+        };
+        /** NewToken */
+        NewToken: {
+            /** Format: date-time */
+            expires_at: string;
+            export_url: string;
+            /** Format: uuid */
+            id: string;
+            sse_url: string;
+            token: string;
+            ws_url: string;
         };
         /** NewWord */
         NewWord: {
@@ -733,6 +754,11 @@ export interface components {
             items: components["schemas"]["ProductView"][];
             next: string | null;
         };
+        /** Page[QuestionView] */
+        "Page_server.chat.asked.QuestionView_": {
+            items: components["schemas"]["QuestionView"][];
+            next: string | null;
+        };
         /** Page[ActView] */
         "Page_server.chat.moderation_routes.ActView_": {
             items: components["schemas"]["ActView"][];
@@ -741,6 +767,11 @@ export interface components {
         /** Page[BanView] */
         "Page_server.chat.moderation_routes.BanView_": {
             items: components["schemas"]["BanView"][];
+            next: string | null;
+        };
+        /** Page[MuteView] */
+        "Page_server.chat.moderation_routes.MuteView_": {
+            items: components["schemas"]["MuteView"][];
             next: string | null;
         };
         /** Page[Moderator] */
@@ -753,14 +784,14 @@ export interface components {
             items: components["schemas"]["MessageView"][];
             next: string | null;
         };
-        /** Page[QuestionView] */
-        "Page_server.chat.routes.QuestionView_": {
-            items: components["schemas"]["QuestionView"][];
-            next: string | null;
-        };
         /** Page[WordView] */
         "Page_server.chat.word_routes.WordView_": {
             items: components["schemas"]["WordView"][];
+            next: string | null;
+        };
+        /** Page[FeedTokenView] */
+        "Page_server.feeds.routes.FeedTokenView_": {
+            items: components["schemas"]["FeedTokenView"][];
             next: string | null;
         };
         /** Page[MemberView] */
@@ -899,13 +930,21 @@ export interface components {
             title: string;
             whep_url: string;
         };
+        /** PutAside */
+        PutAside: {
+            act_id: string | null;
+        };
         /** QuestionView */
         QuestionView: {
             about: string;
             answer_id: string | null;
             /** Format: date-time */
             asked_at: string;
+            count: number;
+            /** Format: uuid */
+            group: string;
             message: components["schemas"]["SaidLine"];
+            names: string[];
             settled_at: string | null;
         };
         /** Quoted */

@@ -48,11 +48,15 @@ export type Wallet = Schemas['WalletPage']
 export type Gifts = Schemas['Gifts']
 export type Invitation = Schemas['InvitationMade']
 
-/** A line that was kept, as whoever moderates reads it: it names the line that it answers by id alone. */
-export type KeptLine = Narrow<Schemas['MessageView'], { state: 'shown' | 'waiting' | 'refused' }>
+/** A line that was kept, as whoever moderates reads it. */
+export type KeptLine = Narrow<Schemas['MessageView'], { state: 'shown' | 'waiting' | 'refused'; why: 'pre-review' | 'word' | null }>
 export type QuestionAsked = Narrow<Schemas['QuestionView'], { message: ChatLine }>
 export type ModerationAct = Schemas['ActView']
+export type Mute = Schemas['MuteView']
 export type Ban = Schemas['BanView']
+/** One of the tokens that open a room's feed, and one just made. */
+export type FeedToken = Schemas['FeedTokenView']
+export type MadeFeedToken = Schemas['NewToken']
 /** A viewer who helps in a room. */
 export type Helper = Schemas['Moderator']
 export type WordEffect = Schemas['Effect']

@@ -35,9 +35,14 @@ test('candidates are grouped by their media section', () => {
   ])
 })
 
-test('a wrong token is final, a busy server is not', () => {
-  expect(new SignallingProblem(401, 'unauthorized', null).lasting).toBe(true)
-  expect(new SignallingProblem(503, 'unavailable', 1_000).lasting).toBe(false)
+test.each([
+  [401, 'not-signed-in', true],
+  [403, 'banned', true],
+  [410, 'room-ended', true],
+  [404, 'not-found', false],
+  [503, 'unavailable', false],
+])('%d %s is final: %s', (status, slug, lasting) => {
+  expect(new SignallingProblem(status, slug, null).lasting).toBe(lasting)
 })
 
 test('waits double up to eight seconds', () => {

@@ -14,7 +14,7 @@ export class SignallingProblem extends Error {
 
   /** Trying the same again can't help. */
   get lasting(): boolean {
-    return [400, 401, 403, 406, 415, 422].includes(this.status)
+    return [400, 401, 403, 406, 410, 415, 422].includes(this.status)
   }
 }
 

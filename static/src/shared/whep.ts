@@ -6,7 +6,8 @@ export type PlayerState = 'connecting' | 'playing' | 'stalled' | 'waiting' | 'aw
 export interface PlayerOptions {
   url: string
   token?: () => string | null
-  onState?: (state: PlayerState) => void
+  /** `why` is the problem's slug when refused. */
+  onState?: (state: PlayerState, why?: string) => void
   /** A new stream after each (re)connection: put it in `video.srcObject`. */
   onStream?: (stream: MediaStream) => void
 }
@@ -146,7 +147,7 @@ export class WhepPlayer {
   private fail(reason: unknown): void {
     this.round++
     this.release()
-    if (reason instanceof SignallingProblem && reason.lasting) return this.enter('refused')
+    if (reason instanceof SignallingProblem && reason.lasting) return this.enter('refused', reason.slug)
     const nobody = reason instanceof SignallingProblem && [404, 409, 503].includes(reason.status)
     this.enter(nobody ? 'away' : 'waiting')
     const asked = reason instanceof SignallingProblem ? reason.retryAfterMs : null
@@ -169,10 +170,10 @@ export class WhepPlayer {
     this.peer = this.trickle = this.resource = null
   }
 
-  private enter(state: PlayerState): void {
+  private enter(state: PlayerState, why?: string): void {
     if (this.state === state) return
     this.state = state
-    this.options.onState?.(state)
+    this.options.onState?.(state, why)
   }
 }
 

@@ -61,8 +61,8 @@ test('of a sale with several kinds the lines are named', async () => {
 
 test('buying twice and tipping twice are two acts each', async () => {
   answers = [1, 2, 3, 4].map(() => () => json(201, placed))
-  await settled(buy('r', [{ sku_id: 's', quantity: 1 }]))
-  await settled(buy('r', [{ sku_id: 's', quantity: 1 }]))
+  await settled(buy('r', [{ sku_id: 's', quantity: 1, price_minor: 2990 }]))
+  await settled(buy('r', [{ sku_id: 's', quantity: 1, price_minor: 2990 }]))
   await settled(sendGift('r', 'g', 1))
   await settled(sendGift('r', 'g', 1))
   expect(new Set(sent.map((one) => one.key)).size).toBe(4)

@@ -24,7 +24,8 @@ export function claim(room: string, sale: string, lines: { sku_id: string; quant
   )
 }
 
-export function buy(room: string, lines: { sku_id: string; quantity: number }[]): Promise<Placed> {
+/** Refused when a price is another by now. */
+export function buy(room: string, lines: { sku_id: string; quantity: number; price_minor: number }[]): Promise<Placed> {
   return once(`order ${JSON.stringify(lines)}`, (key) => asMember<Placed>(`/api/rooms/${room}/orders`, { body: { lines }, key }))
 }
 

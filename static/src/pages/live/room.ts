@@ -1,4 +1,4 @@
-import { computed, onScopeDispose, reactive, ref, shallowReactive, shallowRef, type Ref } from 'vue'
+import { computed, markRaw, onScopeDispose, reactive, ref, shallowReactive, shallowRef, type Ref } from 'vue'
 import { ApiProblem, asMember, persist } from '@/shared/api'
 import { keepMemberToken, memberToken } from '@/shared/member'
 import { deviceName } from '@/shared/device'
@@ -12,6 +12,8 @@ export type Ticker = RoomFacts['order.ticker'] & { key: number }
 
 /** Close codes after which the room has nothing more for this viewer. */
 const closed = { notAllowed: 4520, noSuchRoom: 4521, roomEnded: 4522, banned: 4523 }
+/** Said at the picture's door too, perhaps sooner than by the socket. */
+const notTaken = new Set(['members-only', 'invited-only'])
 
 /** Everything that the live page knows of its room, kept by the room's socket. */
 export function useRoom(id: string, invite: string | null) {
@@ -35,7 +37,6 @@ export function useRoom(id: string, invite: string | null) {
   let ownLikes = 0
   /** The last problem of this connection: before a close it says why. */
   let told: Problem | null = null
-  let askedWhy = false
 
   const client = new RoomClient({
     address: () => roomAddress(location.origin, id, { token: memberToken() }),
@@ -71,14 +72,14 @@ export function useRoom(id: string, invite: string | null) {
     if (refusal.value?.slug === 'banned') refusal.value = null
   })
   client.on('over', ({ code }) => {
-    if (code === closed.roomEnded && info.value) info.value = { ...info.value, state: 'ended' }
+    if (code === closed.roomEnded) change({ state: 'ended' })
     else if (code === closed.noSuchRoom) refusal.value = new ApiProblem('not-found', 404)
     else if (code === closed.banned) sentAway()
     else if (code === closed.notAllowed) refusal.value = new ApiProblem(told?.slug ?? 'forbidden', told?.status ?? 403, told ?? {})
   })
-  client.onFact('room', 'room.state', ({ state }) => {
-    if (info.value) info.value = { ...info.value, state }
-  })
+  client.onFact('room', 'room.state', ({ state }) => change({ state }))
+  client.onFact('room', 'room.renamed', change)
+  client.onFact('room', 'room.audience', change)
   client.onFact('room', 'room.pinned', ({ card }) => (pinned.value = card))
   client.onFact('room', 'shelf.changed', (data) => {
     shelf.value = data.shelf
@@ -114,13 +115,19 @@ export function useRoom(id: string, invite: string | null) {
   client.onFact('me', 'order.fulfilled', () => orderNews.value++)
   client.onFact('me', 'wallet.changed', ({ balance_minor }) => (balance.value = balance_minor))
 
-  /** Whoever is sent out of the room isn't told for how long, nor why; that is said at the door, which is tried once. */
+  function change(news: Partial<RoomInfo>): void {
+    if (info.value) info.value = { ...info.value, ...news }
+  }
+
   function sentAway(): void {
-    const known = told?.slug === 'banned' ? told : null
-    refusal.value = new ApiProblem('banned', 403, known ?? {})
-    if (known || askedWhy) return
-    askedWhy = true
-    client.connect()
+    refusal.value = new ApiProblem('banned', 403, told?.slug === 'banned' ? told : {})
+  }
+
+  /** `slug`: why the picture is kept from this viewer. */
+  function pictureRefused(slug: string): void {
+    if (slug === 'banned') sentAway()
+    else if (slug === 'room-ended') change({ state: 'ended' })
+    else if (notTaken.has(slug)) refusal.value ??= new ApiProblem(slug, 403)
   }
 
   function takeHold(hold: Hold): void {
@@ -190,9 +197,10 @@ export function useRoom(id: string, invite: string | null) {
 
   return reactive({
     ...talk,
+    client: markRaw(client),
     id, info, refusal, pinned, shelf, sales, openSales, holds, gifts, here, likes, ticker, tips,
     mediaAway, connection, balance, orderNews, paid,
-    enter, like, takeHold,
+    enter, like, takeHold, pictureRefused,
     ownLikes: () => ownLikes,
     /** With the token or name that the viewer has now. */
     reenter: () => client.reconnect(),

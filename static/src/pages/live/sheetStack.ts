@@ -9,6 +9,7 @@ const loaders = {
   gift: () => import('./sheets/GiftSheet.vue'),
   share: () => import('./sheets/ShareSheet.vue'),
   phone: () => import('./sheets/PhoneSheet.vue'),
+  review: () => import('./sheets/ReviewSheet.vue'),
 }
 export type SheetName = keyof typeof loaders
 export type OpenSheet = (name: SheetName, props?: Record<string, unknown>) => void

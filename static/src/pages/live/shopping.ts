@@ -10,7 +10,8 @@ import type { LiveRoom } from './room'
 import type { OpenSheet } from './sheetStack'
 import { toast, toastProblem } from './toast'
 
-interface Choice { sale: string | null; sku_id: string; quantity: number; single: boolean }
+/** `price_minor` is what the viewer was shown for one. */
+export interface Choice { sale: string | null; sku_id: string; quantity: number; price_minor: number; single: boolean }
 
 /** From a look at the goods to a held order and its payment. */
 export function useShopping(room: LiveRoom, now: Ref<number>, open: OpenSheet, withName: WithName) {
@@ -32,26 +33,26 @@ export function useShopping(room: LiveRoom, now: Ref<number>, open: OpenSheet, w
   const holdOf = (offer: Offer): Hold | null =>
     liveHolds.value.find((hold) => offer.sale && hold.sale_id === offer.sale.sale_id) ?? null
 
-  async function take(title: string, { sale, sku_id, quantity, single }: Choice): Promise<void> {
+  /** `again`: back to the choice. */
+  async function take(title: string, { sale, sku_id, quantity, price_minor, single }: Choice, again?: () => void): Promise<void> {
     if (claiming.value) return
     claiming.value = sale ?? 'order'
-    const lines = [{ sku_id, quantity }]
     try {
-      const placed = sale ? await claim(room.id, sale, lines, single) : await buy(room.id, lines)
+      const placed = sale ? await claim(room.id, sale, [{ sku_id, quantity }], single) : await buy(room.id, [{ sku_id, quantity, price_minor }])
       const hold: Hold = { ...placed, sale_id: sale, quantity }
       now.value = serverNow()
       room.takeHold(hold)
       open('result', { hold, problem: null, title, sale: Boolean(sale) })
     } catch (reason) {
       const problem = reason instanceof ApiProblem ? reason : new ApiProblem('unknown', 0)
-      open('result', { hold: null, problem, title, sale: Boolean(sale) })
+      open('result', { hold: null, problem, title, sale: Boolean(sale), onAgain: again })
     } finally {
       claiming.value = null
     }
   }
 
   function choose(card: Card): void {
-    open('sku', { card, onTake: (choice: Choice) => withName('claim', () => void take(card.title, choice)) })
+    open('sku', { card, onTake: (choice: Choice) => withName('claim', () => void take(card.title, choice, () => choose(card))) })
   }
 
   function look(offer: Offer): void {
@@ -65,7 +66,7 @@ export function useShopping(room: LiveRoom, now: Ref<number>, open: OpenSheet, w
     const { sale } = offer
     const line = sale?.lines[0]
     if (!sale || !line || sale.lines.length > 1) return look(offer)
-    const choice = { sale: sale.sale_id, sku_id: line.sku_id, quantity: 1, single: true }
+    const choice = { sale: sale.sale_id, sku_id: line.sku_id, quantity: 1, price_minor: line.price_minor, single: true }
     withName('claim', () => void take(offer.title, choice))
   }
 

@@ -27,6 +27,7 @@ export function useShow(client: RoomClient) {
   client.on('snapshot', take)
   client.on('here', (here) => (now.here = here))
   client.onFact('room', 'room.state', ({ state }) => (now.state = state))
+  client.onFact('room', 'room.renamed', ({ title }) => (now.title = title))
   client.onFact('room', 'room.pinned', ({ card }) => (now.pinned = card))
   client.onFact('room', 'sale.opened', ({ sale }) => (now.sales = [...now.sales.filter((one) => one.sale_id !== sale.sale_id), sale]))
   client.onFact('room', 'sale.closed', ({ sale_id }) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { cut, findWord } from './found'
+import { cut, findWord } from '../found'
 import { rowProblem } from './import/rowProblems'
 import { columns, marksAt } from './minutes'
 import { safeNext } from './session'

@@ -70,6 +70,8 @@ export interface ChatSetting { pre_review: boolean; links: boolean; slow_s: numb
 export interface RoomFacts {
   'room.state': { state: RoomState; at: string }
   'room.pinned': { card: Card | null }
+  'room.renamed': { title: string }
+  'room.audience': { audience: Audience }
   'shelf.changed': { shelf: Card[] }
   'sale.opened': { sale: Sale }
   'sale.closed': { sale_id: string; reason: string }
@@ -80,7 +82,8 @@ export interface RoomFacts {
   'chat.restored': { message: ChatLine }
   'chat.pinned': { message: ChatLine | null }
   'chat.setting': ChatSetting
-  'question.answered': { message_id: string; answer: ChatLine }
+  /** `message_ids`: all that asked the same. */
+  'question.answered': { message_id: string; message_ids: string[]; answer: ChatLine }
   'member.muted': { member_id: string; until: string }
   'member.unmuted': { member_id: string }
   'member.expelled': { member_ids: string[] }
@@ -103,8 +106,9 @@ export interface MemberFacts {
 export interface ModerationFacts {
   'chat.held': { message: ChatLine; why: 'pre-review' | 'word'; pattern: string | null }
   'chat.reviewed': { message_id: string; shown: boolean }
-  'question.asked': { message: ChatLine; about: string }
-  'question.settled': { message_id: string; answer_id: string | null }
+  /** `group` is common to open questions that ask the same. */
+  'question.asked': { message: ChatLine; about: string; group: string }
+  'question.settled': { message_id: string; message_ids: string[]; answer_id: string | null }
   'member.banned': { member_id: string; until: string | null; reason: string }
   'member.unbanned': { member_id: string }
   moderator: { member_id: string; moderates: boolean }

@@ -3,22 +3,21 @@ import type { ModerationAct } from '@/shared/types'
 
 type Translate = (key: string, values?: Record<string, unknown>) => string
 
-const onLines = new Set(['delete', 'restore', 'approve', 'refuse', 'pin', 'unpin', 'answer', 'put_aside', 'reopen'])
-const onWords = new Set(['word.added', 'word.removed', 'words.imported'])
-const onMembers = new Set(['mute', 'unmute', 'ban', 'unban', 'appoint', 'dismiss'])
+const kinds = new Set([
+  'delete', 'restore', 'approve', 'refuse', 'pin', 'unpin', 'answer', 'put_aside', 'reopen', 'setting',
+  'mute', 'unmute', 'ban', 'unban', 'appoint', 'dismiss', 'word.added', 'word.removed', 'words.imported',
+])
 
 /** `said`: who did what to whom; `about`: the line, the reason, or what was changed. */
 export interface ActWords { said: string; about: string }
 
 const keyOf = (act: string): string => act.replaceAll('.', '_')
 
-export const isKnown = ({ act }: Pick<ModerationAct, 'act'>): boolean => act === 'setting' || onLines.has(act) || onWords.has(act) || onMembers.has(act)
+export const isKnown = ({ act }: Pick<ModerationAct, 'act'>): boolean => kinds.has(act)
 
-/** `lineOf` knows the lines that the page has. */
-export function actWords(act: ModerationAct, t: Translate, lineOf: (id: string) => string | null): ActWords {
+export function actWords(act: ModerationAct, t: Translate): ActWords {
   if (!isKnown(act)) return { said: act.act, about: act.note }
   const said = t(`acts.${keyOf(act.act)}`, { target: act.target || t('acts.someone') })
-  if (onLines.has(act.act)) return { said, about: act.note || (lineOf(act.target_id) ?? '') }
   if (act.act === 'mute') return { said, about: span(Number.parseInt(act.note, 10), t) }
   if (act.act === 'setting') return { said, about: changes(act.detail, t) }
   return { said, about: act.note }

@@ -1,43 +1,60 @@
-import { computed, ref } from 'vue'
+import { computed, onScopeDispose, ref } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { api, ApiProblem, newKey } from '@/shared/api'
 import { tellProblem, tellUndo } from '@/shared/console/tell'
-import type { ChatLine, RoomClient } from '@/shared/room-client'
+import type { RoomClient } from '@/shared/room-client'
 import type { Page, QuestionAsked } from '@/shared/types'
-import { queued, type Question } from './lines'
+import { firstPage, joined, queued, type Question } from './lines'
 import { optimistic } from './optimistic'
-import { undoLatest } from './undoing'
+import { undoAct } from './undoing'
 
-/** The room's open questions, as the server tells them apart; whoever is asked first is first. */
+/** A fact may come before or after the list that counts it already: what a group has come to is read again. */
+const readAfterMs = 1_500
+
+/** The room's open questions, those that ask the same as one; whoever asked first is first. */
 export function useQuestions(roomId: string, client: RoomClient) {
   const { t } = useI18n()
   const open = ref<Question[]>([])
+  /** Groups that are being settled here. */
+  const settling = ref(new Set<string>())
+  /** Lines that were deleted. */
   const gone = ref(new Set<string>())
   const earlier = ref<string | null>(null)
+  const groupOf = new Map<string, string>()
   const at = `/api/rooms/${roomId}/questions`
-  const questions = computed(() => open.value.filter(({ message }) => !gone.value.has(message.id)))
+  const questions = computed(() => open.value.filter(({ group, message }) => !settling.value.has(group) && !gone.value.has(message.id)))
 
   client.on('welcome', ({ resumed }) => void (resumed.moderation || load()))
-  client.onFact('moderation', 'question.asked', (question) => put(question))
-  client.onFact('moderation', 'question.settled', ({ message_id }) => take(message_id))
-  client.onFact('room', 'chat.deleted', ({ message_id }) => gone.value.add(message_id))
-  client.onFact('room', 'chat.restored', ({ message }) => gone.value.delete(message.id))
+  client.onFact('moderation', 'question.asked', (line) => {
+    const known = open.value.find(({ group }) => group === line.group)
+    groupOf.set(line.message.id, line.group)
+    if (known?.message.id === line.message.id) return
+    put(known ? joined(known, line.message) : { ...line, count: 1, names: [line.message.name] })
+    if (known) readSoon()
+  })
+  client.onFact('moderation', 'question.settled', ({ message_ids }) => {
+    const settled = new Set(message_ids)
+    open.value = open.value.filter(({ group, message }) => !settled.has(group) && !settled.has(message.id))
+  })
+  client.onFact('room', 'chat.deleted', ({ message_id }) => {
+    gone.value.add(message_id)
+    if (isOpen(message_id)) readSoon()
+  })
+  client.onFact('room', 'chat.restored', ({ message }) => {
+    gone.value.delete(message.id)
+    if (groupOf.has(message.id)) readSoon()
+  })
 
   function put(question: Question): void {
     open.value = queued(open.value, [question])
   }
 
-  function take(id: string): Question | undefined {
-    const question = open.value.find(({ message }) => message.id === id)
-    open.value = open.value.filter((one) => one !== question)
-    return question
-  }
-
   async function load(): Promise<void> {
     const page = await api<Page<QuestionAsked>>(at).catch(() => null)
     if (!page) return
-    open.value = queued([], page.items)
-    earlier.value = page.next
+    open.value = firstPage(open.value, page)
+    earlier.value ??= page.next
+    remember(page.items)
   }
 
   async function loadEarlier(): Promise<void> {
@@ -45,33 +62,64 @@ export function useQuestions(roomId: string, client: RoomClient) {
     if (!page) return
     open.value = queued(open.value, page.items)
     earlier.value = page.next
+    remember(page.items)
   }
 
-  const isOpen = (id: string): boolean => open.value.some(({ message }) => message.id === id)
+  function remember(items: readonly Question[]): void {
+    for (const { group, message } of items) groupOf.set(message.id, group)
+  }
+
+  let soon: ReturnType<typeof setTimeout> | undefined
+  function readSoon(): void {
+    soon ??= setTimeout(() => {
+      soon = undefined
+      void load()
+    }, readAfterMs)
+  }
+  onScopeDispose(() => clearTimeout(soon))
+
+  /** Whether an answer to this line settles a question. */
+  const isOpen = (id: string): boolean => open.value.some(({ group }) => group === groupOf.get(id))
 
   /** Said in the room and quoted; whoever asked is told. False, and the question is back, when it could not be said. */
-  async function answer({ id }: ChatLine, text: string): Promise<boolean> {
-    const question = take(id)
+  async function answer(id: string, text: string): Promise<boolean> {
+    const group = groupOf.get(id) ?? id
+    settling.value.add(group)
     try {
       await api(`${at}/${id}/answers`, { body: { text }, key: newKey() })
+      drop(group)
       return true
     } catch (reason) {
-      const settled = reason instanceof ApiProblem && reason.slug === 'already-settled'
-      if (question && !settled) put(question)
+      if (reason instanceof ApiProblem && reason.slug === 'already-settled') drop(group)
       tellProblem(reason)
       return false
+    } finally {
+      settling.value.delete(group)
     }
   }
 
-  async function putAside({ id, name }: ChatLine): Promise<void> {
-    const question = take(id)
-    const done = await optimistic(() => api(`${at}/${id}/put-aside`, { method: 'POST' }), () => question && put(question))
-    if (done) tellUndo(t('asked.putAside', { name }), () => void reopen(id, question))
+  function drop(group: string): void {
+    open.value = open.value.filter((one) => one.group !== group)
   }
 
-  async function reopen(id: string, question: Question | undefined): Promise<void> {
-    if (question) put(question)
-    await optimistic(() => undoLatest(roomId, 'put_aside', id), () => take(id))
+  async function putAside(question: Question): Promise<void> {
+    const { group, message, count } = question
+    settling.value.add(group)
+    try {
+      const { act_id } = await api<{ act_id: string | null }>(`${at}/${message.id}/put-aside`, { method: 'POST' })
+      drop(group)
+      const said = count > 1 ? t('asked.putAsideAll', { n: count }) : t('asked.putAside', { name: message.name })
+      if (act_id) tellUndo(said, () => void reopen(act_id, question))
+    } catch (reason) {
+      tellProblem(reason)
+    } finally {
+      settling.value.delete(group)
+    }
+  }
+
+  async function reopen(actId: string, question: Question): Promise<void> {
+    put(question)
+    await optimistic(() => undoAct(roomId, actId), () => drop(question.group))
   }
 
   return { questions, earlier, isOpen, answer, putAside, loadEarlier }

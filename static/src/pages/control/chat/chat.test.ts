@@ -5,7 +5,7 @@ import type { KeptLine, ModerationAct } from '@/shared/types'
 import zh from '../i18n/zh-CN.json'
 import { actWords, span } from './acts'
 import { aboutOf, answersTo, withAnswer } from './answers'
-import { entriesOf, queued } from './lines'
+import { askers, entryOf, firstPage, joined, queued, type Question } from './lines'
 
 const { t } = createI18n({ legacy: false, locale: 'zh-CN', messages: { 'zh-CN': zh } }).global
 
@@ -50,30 +50,47 @@ describe('one tap answers', () => {
 })
 
 describe('the queue of questions', () => {
+  const asked = (group: string, count = 1, names = ['小王']): Question => ({ group, message: line(group), about: 'price', count, names })
+  const page = (groups: string[], next: string | null) => ({ items: groups.map((group) => ({ ...asked(group), asked_at: '', settled_at: null, answer_id: null })), next })
+  const groups = (all: Question[]): string[] => all.map(({ group }) => group)
+
   it('has each once, who asked first first', () => {
-    const asked = (id: string, at: number) => ({ message: line(id, at), about: 'price' })
-    expect(queued([asked('b', 2)], [asked('c', 3), asked('a', 1), asked('b', 2)]).map(({ message }) => message.id)).toEqual(['a', 'b', 'c'])
+    expect(groups(queued([asked('b')], [asked('c'), asked('a'), asked('b')]))).toEqual(['a', 'b', 'c'])
+  })
+  it('names who asks the same, the newest first', () => {
+    const three = ['小林', '小王', '阿明'].reduce((known, name) => joined(known, { name }), asked('a'))
+    expect(three).toMatchObject({ count: 4, names: ['阿明', '小王', '小林'] })
+    expect(joined(three, { name: '晚晚' }).names).toEqual(['晚晚', '阿明', '小王'])
+  })
+  it('tells people from lines', () => {
+    expect(askers({ count: 2, names: ['小王'] })).toBe(1)
+    expect(askers({ count: 3, names: ['小王', '阿明'] })).toBe(2)
+    expect(askers({ count: 9, names: ['小王', '阿明', '晚晚'] })).toBe(9)
+  })
+  it('read again, loses what is no more and keeps older pages', () => {
+    const known = ['a', 'b', 'c', 'd'].map((group) => asked(group))
+    expect(groups(firstPage(known, page(['d', 'b'], 'b')))).toEqual(['a', 'b', 'd'])
+    expect(groups(firstPage(known, page(['d'], null)))).toEqual(['d'])
+    expect(firstPage(known, page([], null))).toEqual([])
   })
 })
 
 describe('lines that were read from the server', () => {
-  it('quote what they answer, where that is known', () => {
-    const kept = (id: string, reply_to: string | null): KeptLine => ({ ...line(id), state: 'shown', reply_to, deleted_at: null })
-    const [first, second, third] = entriesOf([kept('a', null), kept('b', 'a'), kept('c', 'elsewhere')], [])
-    expect(first).toMatchObject({ deleted: false, reply_to: undefined })
-    expect(second!.reply_to).toEqual({ id: 'a', member_id: 'v1', name: '小王', text: '第 1 句' })
-    expect(third!.reply_to).toBeUndefined()
+  it('are as they were heard', () => {
+    const quoted = { id: 'a', member_id: 'v1', name: '小王', text: '第 1 句' }
+    const kept: KeptLine = { ...line('b'), state: 'shown', why: null, pattern: null, always: false, reply_to: 'a', quoted, deleted_at: '2025-11-11T12:00:09Z' }
+    expect(entryOf(kept)).toEqual({ ...line('b'), always: false, reply_to: quoted, deleted: true, pending: false })
+    expect(entryOf({ ...kept, quoted: null, deleted_at: null })).toEqual({ ...line('b'), always: false, deleted: false, pending: false })
   })
 })
 
 describe('the log says', () => {
   const act = (more: Partial<ModerationAct>): ModerationAct => ({ act_id: 'x', act: 'delete', at: '', actor: '李娜', target_id: 'm1', target: '', note: '', detail: {}, undone: false, ...more })
-  const words = (more: Partial<ModerationAct>) => actWords(act(more), t as never, (id) => (id === 'm1' ? '有货吗' : null))
+  const words = (more: Partial<ModerationAct>) => actWords(act({ target: '小王', ...more }), t as never)
 
-  it('which line', () => {
-    expect(words({ note: '加微信' })).toEqual({ said: '删除了发言', about: '加微信' })
-    expect(words({ act: 'put_aside' })).toEqual({ said: '忽略了提问', about: '有货吗' })
-    expect(words({ act: 'answer', target_id: 'unknown' }).about).toBe('')
+  it('whose line', () => {
+    expect(words({ note: '加微信' })).toEqual({ said: '删除了 小王 的发言', about: '加微信' })
+    expect(words({ act: 'put_aside', target: '', note: '有货吗' })).toEqual({ said: '忽略了 有人 的提问', about: '有货吗' })
   })
   it('whom, for how long', () => {
     expect(words({ act: 'mute', target: '小王', note: '10 min' })).toEqual({ said: '禁言了 小王', about: '10 分钟' })

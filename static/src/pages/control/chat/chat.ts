@@ -5,7 +5,7 @@ import { quoteOf } from '@/shared/lines'
 import type { ChatLine, RoomClient, Talk, You } from '@/shared/room-client'
 import { RoomProblem } from '@/shared/room-client'
 import type { KeptLine, Page } from '@/shared/types'
-import { entriesOf, type Entry } from './lines'
+import { entryOf, type Entry } from './lines'
 import { optimistic } from './optimistic'
 
 export type Filter = 'all' | 'questions' | 'review' | 'orders'
@@ -102,7 +102,7 @@ export function useChat(roomId: string, client: RoomClient, you: () => You | nul
       const page = await api<Page<KeptLine>>(`${at}/messages`, { query: { state: 'shown', before } })
       const known = new Set(entries.value.map((entry) => entry.id))
       const older = page.items.filter((line) => !known.has(line.id)).sort((a, b) => (a.at < b.at ? -1 : 1))
-      entries.value = [...entriesOf(older, entries.value), ...entries.value]
+      entries.value = [...older.map(entryOf), ...entries.value]
       before = page.next
       earlier.value = before ? 'unknown' : 'none'
     } catch (reason) {

@@ -1,29 +1,42 @@
-import { isStaffLine, quoteOf } from '@/shared/lines'
-import type { ChatLine, Quoted } from '@/shared/room-client'
-import type { KeptLine, QuestionAsked } from '@/shared/types'
+import { isStaffLine, lineOf } from '@/shared/lines'
+import type { ChatLine } from '@/shared/room-client'
+import type { KeptLine, Page, QuestionAsked } from '@/shared/types'
 
 export interface Entry extends ChatLine {
   deleted: boolean
   /** Said here and not yet acknowledged. */
   pending: boolean
 }
-export type Question = Pick<QuestionAsked, 'message' | 'about'>
+/** Lines that ask the same: the first of them, how many there are, and the newest writers' names. */
+export type Question = Pick<QuestionAsked, 'message' | 'about' | 'group' | 'count' | 'names'>
 
-/** Lines that were read from the server quote by id alone; the line quoted is often among them. */
-export function entriesOf(lines: readonly KeptLine[], known: readonly ChatLine[]): Entry[] {
-  const all = new Map<string, ChatLine>(known.map((line) => [line.id, line]))
-  for (const { reply_to: _, ...line } of lines) all.set(line.id, line)
-  const quoted = (id: string | null): Quoted | undefined => {
-    const line = id ? all.get(id) : undefined
-    return line && quoteOf(line)
-  }
-  return lines.map(({ reply_to, deleted_at, ...line }) => ({ ...line, reply_to: quoted(reply_to), deleted: deleted_at !== null, pending: false }))
+export function entryOf(kept: KeptLine): Entry {
+  return { ...lineOf(kept), deleted: kept.deleted_at !== null, pending: false }
 }
 
-/** Oldest first, each once. */
+const mostNamed = 3
+
+/** One more asks the same. */
+export function joined(question: Question, { name }: Pick<ChatLine, 'name'>): Question {
+  const names = [name, ...question.names.filter((one) => one !== name)].slice(0, mostNamed)
+  return { ...question, count: question.count + 1, names }
+}
+
+/** Oldest first, each group once. */
 export function queued(known: readonly Question[], more: readonly Question[]): Question[] {
-  const all = new Map([...known, ...more].map((one) => [one.message.id, one]))
-  return [...all.values()].sort((a, b) => a.message.at.localeCompare(b.message.at) || a.message.id.localeCompare(b.message.id))
+  const all = new Map([...known, ...more].map((one) => [one.group, one]))
+  return [...all.values()].sort((a, b) => a.group.localeCompare(b.group))
+}
+
+/** With the newest page as it is now; groups have ids in the order of time, and older ones than its last stay. */
+export function firstPage(known: readonly Question[], { items, next }: Page<QuestionAsked>): Question[] {
+  const last = items.at(-1)?.group
+  return queued(next && last ? known.filter(({ group }) => group < last) : [], items)
+}
+
+/** How many people ask, as far as their names tell. */
+export function askers({ count, names }: Pick<Question, 'count' | 'names'>): number {
+  return names.length < mostNamed ? names.length : count
 }
 
 /** Whoever writes it may be muted, sent away, made a moderator. */

@@ -3,7 +3,8 @@ import { useI18n } from 'vue-i18n'
 import { api } from '@/shared/api'
 import { tellUndo } from '@/shared/console/tell'
 import type { ChatLine, ChatSetting, RoomClient } from '@/shared/room-client'
-import type { Ban, Helper, Page } from '@/shared/types'
+import { serverNow } from '@/shared/time'
+import type { Ban, Helper, Mute, Page } from '@/shared/types'
 import { optimistic } from './optimistic'
 
 type Who = Pick<ChatLine, 'member_id' | 'name'>
@@ -14,7 +15,8 @@ export interface BanOrder { minutes: number | null; reason: string; everywhere: 
 export function useModerating(roomId: string, client: RoomClient) {
   const { t } = useI18n()
   const at = `/api/rooms/${roomId}`
-  const mutes = ref(new Map<string, string>())
+  /** Those over are among them still. */
+  const mutes = ref<Mute[]>([])
   const bans = ref<Ban[]>([])
   const helpers = ref<Helper[]>([])
   const setting = shallowRef<ChatSetting>({ pre_review: false, links: false, slow_s: 0 })
@@ -22,8 +24,12 @@ export function useModerating(roomId: string, client: RoomClient) {
   client.on('snapshot', (snapshot) => snapshot.chat && (setting.value = snapshot.chat))
   client.on('welcome', ({ resumed }) => void (resumed.moderation || load()))
   client.onFact('room', 'chat.setting', (now) => (setting.value = now))
-  client.onFact('room', 'member.muted', ({ member_id, until }) => mutes.value.set(member_id, until))
-  client.onFact('room', 'member.unmuted', ({ member_id }) => mutes.value.delete(member_id))
+  client.onFact('room', 'member.muted', ({ member_id, until }) => {
+    const known = mutes.value.find((one) => one.member_id === member_id)
+    putMute({ name: '', by: '', ...known, member_id, until })
+    void loadMutes()
+  })
+  client.onFact('room', 'member.unmuted', ({ member_id }) => dropMute(member_id))
   client.onFact('moderation', 'member.banned', () => void loadBans())
   client.onFact('moderation', 'member.unbanned', ({ member_id }) => (bans.value = bans.value.filter((one) => one.member_id !== member_id)))
   client.onFact('moderation', 'moderator', () => void loadHelpers())
@@ -32,31 +38,30 @@ export function useModerating(roomId: string, client: RoomClient) {
     api<Page<T>>(`${at}/${path}`)
       .then(({ items }) => items)
       .catch(() => null)
+  const loadMutes = async (): Promise<void> => void (mutes.value = (await read<Mute>('mutes')) ?? mutes.value)
   const loadBans = async (): Promise<void> => void (bans.value = (await read<Ban>('bans')) ?? bans.value)
   const loadHelpers = async (): Promise<void> => void (helpers.value = (await read<Helper>('moderators')) ?? helpers.value)
   async function load(): Promise<void> {
-    await Promise.all([loadBans(), loadHelpers()])
+    await Promise.all([loadMutes(), loadBans(), loadHelpers()])
   }
 
+  const putMute = (one: Mute): void => void (mutes.value = [...mutes.value.filter(({ member_id }) => member_id !== one.member_id), one])
+  const dropMute = (memberId: string): void => void (mutes.value = mutes.value.filter(({ member_id }) => member_id !== memberId))
+
+  const mutedUntil = (memberId: string): string | null => mutes.value.find(({ member_id }) => member_id === memberId)?.until ?? null
   const isBanned = (memberId: string): boolean => bans.value.some((one) => one.member_id === memberId)
   const helps = (memberId: string): boolean => helpers.value.some((one) => one.member_id === memberId)
 
-  async function mute(memberId: string, minutes: number): Promise<void> {
-    const was = mutes.value.get(memberId)
-    mutes.value.set(memberId, new Date(Date.now() + minutes * 60_000).toISOString())
-    await optimistic(
-      () => api(`${at}/mutes`, { body: { member_id: memberId, minutes } }),
-      () => (was ? mutes.value.set(memberId, was) : mutes.value.delete(memberId)),
-    )
+  async function mute({ member_id, name }: Who, minutes: number): Promise<void> {
+    const was = mutes.value
+    putMute({ member_id, name, by: '', until: new Date(serverNow() + minutes * 60_000).toISOString() })
+    await optimistic(() => api(`${at}/mutes`, { body: { member_id, minutes } }), () => (mutes.value = was))
   }
 
-  async function unmute(memberId: string): Promise<void> {
-    const until = mutes.value.get(memberId)
-    mutes.value.delete(memberId)
-    await optimistic(
-      () => api(`${at}/mutes/${memberId}`, { method: 'DELETE' }),
-      () => until && mutes.value.set(memberId, until),
-    )
+  async function unmute({ member_id }: Pick<Who, 'member_id'>): Promise<void> {
+    const was = mutes.value
+    dropMute(member_id)
+    await optimistic(() => api(`${at}/mutes/${member_id}`, { method: 'DELETE' }), () => (mutes.value = was))
   }
 
   /** Throws: the form says what is wrong. */
@@ -95,7 +100,7 @@ export function useModerating(roomId: string, client: RoomClient) {
     if (done && said) tellUndo(said, () => void change(back, null))
   }
 
-  return { mutes, bans, helpers, setting, isBanned, helps, mute, unmute, ban, lift, appoint, dismiss, change }
+  return { mutes, bans, helpers, setting, mutedUntil, isBanned, helps, mute, unmute, ban, lift, appoint, dismiss, change }
 }
 
 export type Moderating = ReturnType<typeof useModerating>

@@ -76,6 +76,8 @@ function followShow(client: RoomClient, now: RoomNow): void {
     now.info.state = state
     if (state === 'live') now.info.started_at ??= at
   })
+  client.onFact('room', 'room.renamed', ({ title }) => now.info && (now.info.title = title))
+  client.onFact('room', 'room.audience', ({ audience }) => now.info && (now.info.audience = audience))
   client.onFact('room', 'room.pinned', ({ card }) => (now.pinned = card))
   client.onFact('room', 'shelf.changed', ({ shelf }) => (now.shelf = shelf))
   client.onFact('room', 'media.state', ({ state }) => (now.playing = state === 'playing'))

@@ -1,1 +1,0 @@
-var e=new Set([`host`,`operator`,`owner`,`guide`,`manager`]),t=60;function n(t){return t.always===!0||e.has(t.role)}function r(e){return e.role===`moderator`&&!n(e)}function i({id:e,member_id:n,name:r,text:i}){return{id:e,member_id:n,name:r,text:[...i].slice(0,t).join(``)}}export{n,i as r,r as t};
