@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import APIResponse, Browser, Page, expect
+from websockets.exceptions import ConnectionClosed
 
 from tests.acceptance.demo import Bare, eventually, running_bare
+from tests.acceptance.test_room_socket import Seat
 from tests.browser.browser import DESKTOP, PHONE, context, test_id
 from tests.browser.test_main_job import _spin, close_sheet, frames, pay_at_the_cashier, pictures_of_failure
 
@@ -128,3 +132,47 @@ def test_from_the_owners_link_to_a_shipped_order(bare: Bare, browser: Browser, s
         test_id(phone, "order-row").first.get_by_role("button").first.click()
         expect(test_id(phone, "order-row").first).to_contain_text("SF1234567890")
         phone.screenshot(path=shots / "first-tracking.png")
+        close_sheet(phone)
+
+        # The viewer helps now: what waits for review is theirs to let through.
+        at, api = f"/api/rooms/{room}", Desk(owner, bare.base_url)
+        (viewer,) = api.get(f"{at}/viewers")["items"]
+        api.send("DELETE", f"{at}/mutes/{viewer['member_id']}")
+        api.send("PUT", f"{at}/moderators/{viewer['member_id']}")
+        api.send("PATCH", f"{at}/chat-setting", {"pre_review": True})
+        stranger = httpx.post(f"{bare.base_url}/api/guests", json={"name": "新来的"}).json()["token"]
+        seat = Seat(f"{bare.base_url.replace('http', 'ws')}/ws/rooms/{room}", stranger)
+        seat.send({"type": "say", "ref": "r1", "text": "茶香吗"})
+        expect(test_id(phone, "held-badge")).to_contain_text("1")
+        test_id(phone, "held-badge").click()
+        expect(test_id(phone, "held-line")).to_contain_text("茶香吗")
+        phone.screenshot(path=shots / "first-review.png")
+        test_id(phone, "held-approve").click()
+        seat.until(lambda _: any(line.get("text") == "茶香吗" for line in seat.talk))
+        expect(test_id(phone, "held-empty")).to_be_visible()
+        close_sheet(phone)
+
+        # Members only, from now on: whoever is none is told how to become one, and the picture stops.
+        api.send("PATCH", at, {"title": "会员专场", "audience": "members"})
+        expect(test_id(phone, "gate")).to_have_attribute("data-why", "members-only")
+        expect(phone.locator("video")).to_have_count(0)
+        expect(phone).to_have_title(re.compile("会员专场"))
+        phone.screenshot(path=shots / "first-gate.png")
+        with pytest.raises(ConnectionClosed):
+            seat.until(lambda _: False)
+
+
+class Desk:
+    """What the owner's page may ask, asked with its cookie."""
+
+    def __init__(self, owner: Page, base_url: str) -> None:
+        self._request = owner.request
+        self._base_url = base_url
+
+    def get(self, path: str) -> Any:
+        return self.send("GET", path).json()
+
+    def send(self, method: str, path: str, body: Any = None) -> APIResponse:
+        answer = self._request.fetch(f"{self._base_url}{path}", method=method, data=body)
+        assert answer.ok, answer.text()
+        return answer
