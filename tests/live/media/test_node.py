@@ -146,8 +146,8 @@ async def test_viewer_that_says_goodbye_is_gone_at_once(node):
     async def signal(offer: str) -> str:
         return (await node.play("r", offer)).answer
 
-    async with player(signal):
-        await until(lambda: node.figures().viewers == 1)
+    async with player(signal) as viewer:
+        await until(lambda: node.figures().viewers == 1 and viewer.connection.connectionState == "connected")
     async with asyncio.timeout(0.5):
         while node.figures().rooms:
             await asyncio.sleep(0.01)
