@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -166,7 +166,7 @@ async def _ready(http: httpx.AsyncClient, web: subprocess.Popen[bytes]) -> None:
     raise RuntimeError(f"the web process ended with {web.returncode}")
 
 
-def _in_thread(act, *arguments) -> None:  # type: ignore[no-untyped-def]
+def _in_thread(act: Callable[..., object], *arguments: object) -> None:
     """For what runs an event loop of its own."""
     thread = Thread(target=act, args=arguments)
     thread.start()

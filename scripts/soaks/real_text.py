@@ -11,7 +11,7 @@ import asyncio
 import itertools
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -175,7 +175,7 @@ async def replay(house: Premises, seats: list[Seat], writers: Writers, seconds: 
     return rss_mb
 
 
-async def until(true) -> None:  # type: ignore[no-untyped-def]
+async def until(true: Callable[[], bool]) -> None:
     loop = asyncio.get_running_loop()
     ends = loop.time() + SETTLED_WITHIN_S
     while not true() and loop.time() < ends:  # noqa: ASYNC110  counts of very many
