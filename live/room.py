@@ -1,4 +1,4 @@
-"""A room's own rules, without I/O: planned → warming → live ⇄ paused → ended, and the one pinned product.
+"""A room's own rules, without I/O: planned → warming → live ⇄ paused → ended, and what is pinned.
 
 `apply` takes the room's state, what somebody asks for and the time, and answers the new state and what happened. A
 command that would change nothing (a second operator's tap on the same button) answers no events; one that the room's
@@ -21,11 +21,15 @@ class Phase(StrEnum):
     ENDED = "ended"
 
 
+MOST_PINNED = 3
+
+
 class RoomState(msgspec.Struct, frozen=True):
-    """`started_at` is the first start: a pause does not move it."""
+    """`pinned`: at most `MOST_PINNED` products, the one in front first, then those beside it, the newest first.
+    `started_at` is the first start: a pause does not move it."""
 
     phase: Phase = Phase.PLANNED
-    pinned: str | None = None
+    pinned: tuple[str, ...] = ()
     started_at: datetime | None = None
     ended_at: datetime | None = None
 
@@ -51,13 +55,17 @@ class End(msgspec.Struct, frozen=True):
 
 
 class Pin(msgspec.Struct, frozen=True):
-    """Put one product before everybody's eyes, in place of the one that was there."""
+    """Put one product before everybody's eyes, in place of all that were there; `beside`: in front of them, and the
+    one that was pinned longest gives way to a fourth."""
 
     product_id: str
+    beside: bool = False
 
 
 class Unpin(msgspec.Struct, frozen=True):
-    pass
+    """One product, or all of them."""
+
+    product_id: str | None = None
 
 
 Command = Warm | Start | Pause | Resume | End | Pin | Unpin
@@ -69,7 +77,9 @@ class PhaseChanged(msgspec.Struct, frozen=True):
 
 
 class PinChanged(msgspec.Struct, frozen=True):
-    product_id: str | None
+    """`pinned` as it is now."""
+
+    pinned: tuple[str, ...]
     at: datetime
 
 
@@ -97,10 +107,8 @@ _MOVES: dict[type[Command], tuple[Phase, frozenset[Phase], str]] = {
 def apply(state: RoomState, command: Command, now: datetime) -> tuple[RoomState, list[Happened]]:
     """Raises `Refused`, and then nothing has changed."""
     match command:
-        case Pin(product_id):
-            return _pin(state, product_id, now)
-        case Unpin():
-            return _pin(state, None, now)
+        case Pin() | Unpin():
+            return _pin(state, command, now)
         case _:
             return _move(state, command, now)
 
@@ -115,21 +123,30 @@ def _move(state: RoomState, command: Command, now: datetime) -> tuple[RoomState,
     if to is Phase.LIVE and state.started_at is None:
         state = msgspec.structs.replace(state, started_at=now)
     if to is Phase.ENDED:
-        state, unpinned = _set_pin(state, None, now)
+        state, unpinned = _show(state, (), now)
         state = msgspec.structs.replace(state, ended_at=now)
         happened = [*unpinned, *happened]
     return msgspec.structs.replace(state, phase=to), happened
 
 
-def _pin(state: RoomState, product_id: str | None, now: datetime) -> tuple[RoomState, list[Happened]]:
+def _pin(state: RoomState, command: Pin | Unpin, now: datetime) -> tuple[RoomState, list[Happened]]:
     if state.phase is Phase.ENDED:
         raise Refused("room-ended", state.phase)
     if state.phase is Phase.PLANNED:
         raise Refused("room-not-open", state.phase)
-    return _set_pin(state, product_id, now)
+    others = tuple(pinned for pinned in state.pinned if pinned != command.product_id)
+    match command:
+        case Pin(product_id, beside=True):
+            return _show(state, (product_id, *others)[:MOST_PINNED], now)
+        case Pin(product_id):
+            return _show(state, (product_id,), now)
+        case Unpin(None):
+            return _show(state, (), now)
+        case Unpin():
+            return _show(state, others, now)
 
 
-def _set_pin(state: RoomState, product_id: str | None, now: datetime) -> tuple[RoomState, list[Happened]]:
-    if state.pinned == product_id:
+def _show(state: RoomState, pinned: tuple[str, ...], now: datetime) -> tuple[RoomState, list[Happened]]:
+    if state.pinned == pinned:
         return state, []
-    return msgspec.structs.replace(state, pinned=product_id), [PinChanged(product_id, now)]
+    return msgspec.structs.replace(state, pinned=pinned), [PinChanged(pinned, now)]

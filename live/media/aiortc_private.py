@@ -15,6 +15,8 @@ import aioice.ice
 import pylibsrtp
 from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters
 from aiortc import sdp as _sdp
+from aiortc.codecs.h264 import h264_depayload
+from aiortc.codecs.vpx import vp8_depayload
 from aiortc.rtcdtlstransport import SRTP_PROFILES, RTCDtlsTransport
 from aiortc.rtcicetransport import RTCIceTransport
 from pylibsrtp._binding import ffi, lib
@@ -147,6 +149,25 @@ class Protector:
         """(srtp_protect, its packet argument, `buffer`, `length`, `views`) as locals for a hot loop:
         write the packet into `buffer`, its size into `length[0]`, call; 0 means that `views[length[0]]` is SRTP."""
         return lib.srtp_protect, self._bytes, self.buffer, self.length, self.views
+
+
+def srtp_protect_address() -> int:
+    """Of the function, for code that isn't Python: `int srtp_protect(srtp_t, void *packet, int *length)`."""
+    return address_of(ffi.addressof(lib, "srtp_protect"))
+
+
+def address_of(pointer: Any) -> int:
+    """Of what one of pylibsrtp's pointers points to."""
+    return int(ffi.cast("uintptr_t", pointer))
+
+
+_DEPAYLOADERS: dict[str, Callable[[bytes], bytes]] = {"H264": h264_depayload, "VP8": vp8_depayload}
+
+
+def depayloaded(codec: str, payload: bytes) -> bytes:
+    """An RTP payload's share of its frame; for H264 with a start code before each NAL unit that begins in it. Raises
+    ValueError."""
+    return _DEPAYLOADERS[codec](payload)
 
 
 SessionDescription = _sdp.SessionDescription

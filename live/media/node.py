@@ -10,52 +10,30 @@ import asyncio
 import logging
 import secrets
 import time
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
 import msgspec
 
 from live.media import answer, fragment, ingest, offer, playback
 from live.media.aiortc_private import Certificate, HandshakeFailed
-from live.media.errors import (
-    Busy,
-    Draining,
-    EntityTagMismatch,
-    EntityTagMissing,
-    HostReplaced,
-    RoomTaken,
-    UnknownResource,
-)
+from live.media.errors import Busy, Draining, EntityTagMismatch, EntityTagMissing, RoomTaken
 from live.media.fanout import FanOut, fan_out
+from live.media.frames import MOST_OCTETS, Tap
 from live.media.health import Health
 from live.media.ingest import Ingest, IngestPlan
 from live.media.offer import Offer
 from live.media.peer import Peer
 from live.media.playback import PlaybackPlan, Viewer
 from live.media.room import TICK, MediaRoom, MediaState
+from live.media.sessions import Resource, Scope, Session, Sessions, entity_tag
 from live.media.udp import IDLE_AFTER, UdpMux
-
-Scope = Literal["whip", "whep"]
 
 log = logging.getLogger(__name__)
 
-_MOST: dict[Scope, tuple[int, int]] = {"whip": (500, 200), "whep": (4000, 1500)}
-"""Sessions, and those of them that don't stand yet. Apart, for a crowd at the door must keep no host out."""
-_REPLACED_KEPT = 256
 _CERTIFICATE_LASTS = 7 * 86400.0  # browsers compare fingerprints only; still, none serves for a month
-
-
-@dataclass(frozen=True)
-class Resource:
-    """What a POST created. `etag` names the ICE session, with its quotes."""
-
-    id: str
-    room_id: str
-    scope: Scope
-    answer: str
-    etag: str
 
 
 @dataclass(frozen=True)
@@ -75,6 +53,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     connecting: int
     agents: int
     draining: bool
+    accelerated: bool
     joins: int
     failed: int
     packets_sent: int
@@ -82,18 +61,6 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     datagrams_received: int
     datagrams_unknown: int
     checks_refused: int
-
-
-@dataclass(eq=False)
-class _Session:
-    resource: Resource
-    room: MediaRoom
-    peer: Peer
-    plan: IngestPlan | PlaybackPlan
-    number: int
-    etag: str
-    replaced: bool = False
-    task: asyncio.Task[None] | None = None
 
 
 class MediaNode:
@@ -107,17 +74,16 @@ class MediaNode:
         announced: Sequence[str] = (),
         on_state: Callable[[str, MediaState], None] = lambda room_id, state: None,
         idle_after: float = IDLE_AFTER,
+        accelerate: bool = True,
     ) -> None:
-        """`announced`: the IP addresses told to peers (see `UdpMux.open`). `on_state` must not block."""
+        """`announced`: the IP addresses told to peers (see `UdpMux.open`). `on_state` must not block. `accelerate`:
+        use the compiled fan-out where there is one."""
         self._bind, self._announced = (host, port), announced
-        self._on_state, self._idle_after = on_state, idle_after
+        self._on_state, self._idle_after, self._accelerate = on_state, idle_after, accelerate
         self._rooms: dict[str, MediaRoom] = {}
-        self._hosts: dict[str, _Session] = {}
-        self._sessions: dict[str, _Session] = {}
-        self._crowds: Counter[str] = Counter()  # sessions of each room
-        self._present: Counter[Scope] = Counter()
-        self._connecting: Counter[Scope] = Counter()
-        self._replaced: OrderedDict[str, Resource] = OrderedDict()
+        self._hosts: dict[str, Session] = {}
+        self._sessions = Sessions()
+        self._crowds: Counter[str] = Counter()  # sessions and taps of each room
         self._joins = self._failed = self._numbered = 0
         self._draining = False
         self._mux: UdpMux | None = None
@@ -130,22 +96,24 @@ class MediaNode:
     async def start(self) -> None:
         """Raises OSError when the port is taken."""
         self._mux = UdpMux.open(*self._bind, self._announced, idle_after=self._idle_after)
-        self._fan_out = fan_out(self._mux)
+        self._fan_out = fan_out(self._mux, accelerate=self._accelerate)
         self._ticker = asyncio.create_task(self._tick(), name="media rooms")
 
     async def stop(self) -> None:
         """Ends every session with a goodbye. Idempotent."""
         if self._mux is None:
             return
-        await asyncio.gather(*(self._end(session) for session in list(self._sessions.values())))
+        for room in self._rooms.values():
+            room.taps.end()
+        await asyncio.gather(*(session.end() for session in self._sessions))
         if self._ticker is not None:
             self._ticker.cancel()
         self._mux.close()
         self._mux = None
 
-    def drain(self) -> None:
+    def drain(self, on: bool = True) -> None:
         """No new rooms; those here go on until they end, with new viewers and returning hosts."""
-        self._draining = True
+        self._draining = on
 
     @property
     def mux(self) -> UdpMux:
@@ -183,26 +151,22 @@ class MediaNode:
         offered = offer.parse(sdp)
         plan = ingest.negotiate(offered)
         room = self._admitted(room_id, "whip")
-        if only_if_vacant and self._publishing(room):
+        if only_if_vacant and any(session.scope == "whip" for session in self._sessions.of_room(room_id)):
             raise RoomTaken
         return self._open(room, "whip", offered, plan)
 
-    def _publishing(self, room: MediaRoom) -> bool:
-        return any(
-            session.room is room and session.resource.scope == "whip" for session in self._sessions.values()
-        )
-
-    async def play(self, room_id: str, sdp: str) -> Resource:
-        """A viewer's offer; it may come before the host. Raises what `publish` raises."""
+    async def play(self, room_id: str, sdp: str, viewer: str | None = None) -> Resource:
+        """A viewer's offer; it may come before the host. `viewer` is the caller's own name for whoever it is, which
+        several sessions may have. Raises what `publish` raises."""
         offered = offer.parse(sdp)
         room = self._admitted(room_id, "whep")
         plan = playback.negotiate(offered, room.tracks)
-        return self._open(room, "whep", offered, plan)
+        return self._open(room, "whep", offered, plan, viewer)
 
     async def trickle(self, resource_id: str, body: str, if_match: str | None) -> Restarted | None:
         """PATCH. None (204) when the fragment only brings candidates, which a lite agent doesn't need. Raises
         UnknownResource, HostReplaced, MalformedFragment, EntityTagMissing, EntityTagMismatch."""
-        session = self._session(resource_id)
+        session = self._sessions.get(resource_id)
         ufrag = fragment.remote_ufrag(body)
         if if_match is None:
             raise EntityTagMissing
@@ -211,7 +175,7 @@ class MediaNode:
             if if_match != "*":
                 raise EntityTagMismatch("an ICE restart needs If-Match: *")
             credentials = agent.restart(ufrag)
-            session.etag = _entity_tag()
+            session.etag = entity_tag()
             return Restarted(fragment.write(credentials, self.mux.candidates), session.etag)
         if if_match not in ("*", session.etag):
             raise EntityTagMismatch
@@ -219,40 +183,59 @@ class MediaNode:
 
     async def close(self, resource_id: str) -> None:
         """DELETE. Raises UnknownResource, HostReplaced."""
-        await self._end(self._session(resource_id))
+        await self._sessions.get(resource_id).end()
 
     async def clear(self, room_id: str) -> None:
         """Sends host and viewers away; who comes after the call is let in."""
-        await asyncio.gather(*(self._end(s) for s in self._sessions.values() if s.room.room_id == room_id))
+        await asyncio.gather(*(session.end() for session in self._sessions.of_room(room_id)))
+
+    def viewers(self, room_id: str) -> set[str]:
+        """The names that were given to `play` by those who are here, or on their way."""
+        return {session.viewer for session in self._sessions.of_room(room_id) if session.viewer is not None}
+
+    async def dismiss(self, room_id: str, viewer: str) -> None:
+        """Ends the sessions of this name."""
+        here = [session for session in self._sessions.of_room(room_id) if session.viewer == viewer]
+        await asyncio.gather(*(session.end() for session in here))
 
     def belongs(self, resource_id: str, room_id: str, scope: Scope) -> bool:
         """Whether this resource is (or, for a replaced host, was) of that room."""
-        session = self._sessions.get(resource_id)
-        resource = session.resource if session else self._replaced.get(resource_id)
+        resource = self._sessions.resource(resource_id)
         return resource is not None and (resource.room_id, resource.scope) == (room_id, scope)
 
-    def _session(self, resource_id: str) -> _Session:
-        session = self._sessions.get(resource_id)
-        if resource_id in self._replaced or (session is not None and session.replaced):
-            raise HostReplaced
-        if session is None:
-            raise UnknownResource
-        return session
+    @contextmanager
+    def frames(self, room_id: str, most_octets: int = MOST_OCTETS) -> Iterator[Tap]:
+        """The room's encoded frames, for one consumer; it may come before the host, and its stream ends when it leaves
+        the context or the node stops. At most `most_octets` wait for it. Raises Draining, Busy."""
+        room = self._rooms[room_id] = self._room(room_id)
+        self._crowds[room_id] += 1
+        try:
+            with room.taps.tap(most_octets) as tap:
+                yield tap
+        finally:
+            self._release(room_id)
 
     # Sessions
 
     def _admitted(self, room_id: str, scope: Scope) -> MediaRoom:
         """The room, or a new one that isn't anywhere yet."""
+        room = self._room(room_id)
+        self._sessions.must_have_place(scope)
+        return room
+
+    def _room(self, room_id: str) -> MediaRoom:
         room = self._rooms.get(room_id)
         if room is None and self._draining:
             raise Draining
-        most, most_connecting = _MOST[scope]
-        if self._present[scope] >= most or self._connecting[scope] >= most_connecting:
-            raise Busy
         return room or MediaRoom(room_id, self._out, self._on_state)
 
     def _open(
-        self, room: MediaRoom, scope: Scope, offered: Offer, plan: IngestPlan | PlaybackPlan
+        self,
+        room: MediaRoom,
+        scope: Scope,
+        offered: Offer,
+        plan: IngestPlan | PlaybackPlan,
+        viewer: str | None = None,
     ) -> Resource:
         peer = Peer(self.mux, self._current_certificate(), offered)
         self._numbered += 1
@@ -261,14 +244,12 @@ class MediaNode:
         except BaseException:
             peer.agent.close()
             raise
-        etag = _entity_tag()
+        etag = entity_tag()
         resource = Resource(secrets.token_urlsafe(24), room.room_id, scope, text, etag)
-        session = _Session(resource, room, peer, plan, self._numbered, etag)
+        session = Session(resource, room, peer, plan, self._numbered, etag, viewer)
         self._rooms[room.room_id] = room
-        self._sessions[resource.id] = session
         self._crowds[room.room_id] += 1
-        self._present[scope] += 1
-        self._connecting[scope] += 1
+        self._sessions.add(session)
         session.task = asyncio.create_task(self._serve(session), name=f"media {scope}")
         return resource
 
@@ -277,7 +258,7 @@ class MediaNode:
         transport = answer.Transport(peer.agent.current, self.mux.candidates, fingerprints)
         return answer.write(offered, plan.taken, transport, self._numbered, room.cname)
 
-    async def _serve(self, session: _Session) -> None:
+    async def _serve(self, session: Session) -> None:
         try:
             await self._connect(session)
             if isinstance(session.plan, IngestPlan):
@@ -292,16 +273,17 @@ class MediaNode:
             try:
                 await session.peer.close()
             finally:
-                self._forget(session)
+                self._sessions.remove(session)
+                self._release(session.resource.room_id)
 
-    async def _connect(self, session: _Session) -> None:
+    async def _connect(self, session: Session) -> None:
         try:
             await session.peer.connect()
         finally:
-            self._connecting[session.resource.scope] -= 1
+            self._sessions.stands(session)
         self._joins += 1
 
-    async def _host(self, session: _Session, host: Ingest) -> None:
+    async def _host(self, session: Session, host: Ingest) -> None:
         """The newest publish has the room. Two hosts that connect out of order change nothing in that."""
         room, present = session.room, self._hosts.get(session.resource.room_id)
         if present is not None and present.number > session.number:
@@ -319,7 +301,7 @@ class MediaNode:
             if self._hosts.get(room.room_id) is session:
                 del self._hosts[room.room_id]
 
-    async def _watch(self, session: _Session, plan: PlaybackPlan) -> None:
+    async def _watch(self, session: Session, plan: PlaybackPlan) -> None:
         room = session.room
         viewer = Viewer(session.peer, plan, room.tracks, self._out, room.want_keyframe)
         room.join(viewer)
@@ -328,22 +310,10 @@ class MediaNode:
         finally:
             room.part(viewer)
 
-    def _forget(self, session: _Session) -> None:
-        room_id = session.resource.room_id
-        del self._sessions[session.resource.id]
-        self._present[session.resource.scope] -= 1
+    def _release(self, room_id: str) -> None:
         self._crowds[room_id] -= 1
         if not self._crowds[room_id]:
             del self._crowds[room_id], self._rooms[room_id]
-        if session.replaced:
-            self._replaced[session.resource.id] = session.resource
-            if len(self._replaced) > _REPLACED_KEPT:
-                self._replaced.popitem(last=False)
-
-    async def _end(self, session: _Session) -> None:
-        session.peer.gone.set()
-        if session.task is not None:
-            await asyncio.wait((session.task,))
 
     def _current_certificate(self) -> Certificate:
         """One for all peers: making a key for each would cost every join a millisecond."""
@@ -363,9 +333,10 @@ class MediaNode:
             rooms=len(self._rooms),
             hosts=len(self._hosts),
             viewers=sum(len(room.viewers) for room in self._rooms.values()),
-            connecting=self._connecting.total(),
+            connecting=self._sessions.connecting,
             agents=len(self.mux.agents),
             draining=self._draining,
+            accelerated=self._out.accelerated,
             joins=self._joins,
             failed=self._failed,
             packets_sent=self._out.sent,
@@ -374,8 +345,3 @@ class MediaNode:
             datagrams_unknown=counters.unknown,
             checks_refused=counters.refused,
         )
-
-
-def _entity_tag() -> str:
-    """Strong, and new with each ICE session (RFC 9725, 4.3.1)."""
-    return f'"{secrets.token_hex(8)}"'

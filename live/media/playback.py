@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from live.media import rtcp, rtp
 from live.media.answer import Accepted
 from live.media.errors import NotAcceptable
-from live.media.fanout import FanOut, Receiver
+from live.media.fanout import FanOut
 from live.media.offer import Codec, Kind, Offer, accepted
 from live.media.peer import Peer
 from live.media.track import SharedTrack
-from live.media.udp import Address
 
 # Of repeats, for each viewer: 150 a second is 10 % loss at 10 Mbit/s.
 _REPEATS_PER_SECOND = 150.0
@@ -25,6 +24,7 @@ class PlaybackPlan:
     taken: dict[str, Accepted]
     codecs: dict[Kind, list[Codec]]
     rtx_ssrc: int
+    _chosen: dict[Kind, tuple[Codec, Codec | None]] = field(default_factory=dict)
 
     def payload_type(self, kind: Kind, codec: Codec) -> int | None:
         """The viewer's number for the host's codec; its own profile first, since decoders are lenient."""
@@ -36,8 +36,13 @@ class PlaybackPlan:
         return chosen.rtx if chosen else None
 
     def _same(self, kind: Kind, codec: Codec) -> Codec | None:
-        candidates = [offered for offered in self.codecs.get(kind, ()) if offered.name == codec.name]
-        return max(candidates, key=lambda offered: _likeness(offered, codec), default=None)
+        """Asked for each repeated packet, and each time of the same codec."""
+        asked, chosen = self._chosen.get(kind, (None, None))
+        if asked is not codec:
+            candidates = [offered for offered in self.codecs.get(kind, ()) if offered.name == codec.name]
+            chosen = max(candidates, key=lambda offered: _likeness(offered, codec), default=None)
+            self._chosen[kind] = (codec, chosen)
+        return chosen
 
 
 def _likeness(offered: Codec, codec: Codec) -> tuple[bool, bool]:
@@ -90,18 +95,15 @@ class Viewer:
     ) -> None:
         assert peer.agent.address is not None
         self.peer, self.plan = peer, plan
-        self.receiver = Receiver(peer.dtls.srtp, peer.agent.address)
+        self.receiver = fan_out.receiver(peer.dtls.srtp, peer.agent.address)
         self.started: dict[Kind, Start] = {}
         self.loss = 0.0
         self.repeats = 0
         self._tracks, self._fan_out, self._want_keyframe = tracks, fan_out, want_keyframe
         self._rtx_sequence = secrets.randbelow(0x4000)
         self._allowance, self._allowed_at = _MOST_REPEATS_AT_ONCE, 0.0
-        peer.agent.on_address = self._moved
+        peer.agent.on_address = self.receiver.move
         peer.on_rtcp = self._on_rtcp
-
-    def _moved(self, address: Address) -> None:
-        self.receiver.address = address
 
     def start(self, kind: Kind, replay: int, octets: int) -> None:
         """The viewer gets the track from here on; `replay` packets of it have just gone out to it."""

@@ -10,7 +10,9 @@ from typing import Literal
 from msgspec.structs import replace
 
 from live.media import rtp
-from live.media.fanout import FanOut, Receiver
+from live.media.audience import Audience
+from live.media.fanout import FanOut
+from live.media.frames import Taps
 from live.media.health import Health, warning
 from live.media.ingest import SILENT_AFTER, Ingest
 from live.media.offer import KINDS, Codec, Kind
@@ -44,8 +46,9 @@ class MediaRoom:
         self.viewers: set[Viewer] = set()
         self.state: MediaState = "away"
         self._fan_out, self._on_state, self._clock, self._wall = fan_out, on_state, clock, wall
-        self._audience: dict[Kind, dict[int, list[Receiver]]] = {kind: {} for kind in KINDS}
+        self._audience: dict[Kind, Audience] = {kind: Audience(fan_out) for kind in KINDS}
         self._waiting: dict[Kind, set[Viewer]] = {kind: set() for kind in KINDS}
+        self.taps = Taps(self.tracks, self.want_keyframe, wall)
         self._requested_at = float("-inf")
         self._keyframe_wanted = False
         self._slots: list[set[Viewer]] = [set() for _ in range(_REPORT_SLOTS)]
@@ -70,6 +73,7 @@ class MediaRoom:
     def begin(self, kind: Kind, codec: Codec) -> None:
         track = self.tracks[kind]
         before = track.codec
+        self._audience[kind].release()
         track.begin(codec)
         if before is not None and (before.name, before.variant) != (codec.name, codec.variant):
             self._regroup(kind)
@@ -86,7 +90,13 @@ class MediaRoom:
             self._keyframe_wanted = False
         if self._waiting[kind] and (kind == "audio" or track.keyframes > keyframes):
             self._admit_waiting(kind, sent)
-        self._fan_out.send(sent.template, self._audience[kind])
+        if kind == "video" and sent.index == track.next_index - 1:
+            self._audience["video"].gather(sent.template, now)
+        else:
+            self._audience["video"].release_older(now)
+            self._audience[kind].send(sent.template)
+        if self.taps.open:
+            self.taps.heard(kind, now)
         self._set_state("playing")
 
     def synchronise(self, kind: Kind, wall: float, host_timestamp: int) -> None:
@@ -121,7 +131,7 @@ class MediaRoom:
             slot.discard(viewer)
         for kind in KINDS:
             self._waiting[kind].discard(viewer)
-            self._remove(kind, viewer)
+            self._audience[kind].remove(viewer.receiver)
 
     def _start_by_replay(self, viewer: Viewer) -> None:
         """The newest keyframe, if it is new enough; else the next, which is asked for."""
@@ -131,6 +141,7 @@ class MediaRoom:
         if payload_type is None or not replay:
             self.want_keyframe()
             return
+        self._audience["video"].release()
         packets = [rtp.addressed(sent.template, payload_type) for sent in replay]
         self._fan_out.send_to(packets, viewer.receiver)
         octets = sum(len(packet) - rtp.HEADER_SIZE for packet in packets)
@@ -143,6 +154,7 @@ class MediaRoom:
         if not track.may_start(first.index):
             self._keyframe_wanted = kind == "video" or self._keyframe_wanted
             return
+        self._audience[kind].release()
         for viewer in list(self._waiting[kind]):
             payload_type = viewer.plan.payload_type(kind, first.codec)
             if payload_type is not None:
@@ -151,16 +163,8 @@ class MediaRoom:
 
     def _add(self, kind: Kind, viewer: Viewer, payload_type: int) -> None:
         self._waiting[kind].discard(viewer)
-        self._audience[kind].setdefault(payload_type, []).append(viewer.receiver)
+        self._audience[kind].add(viewer.receiver, payload_type)
         viewer.report(self._wall(), self._clock(), self.cname)
-
-    def _remove(self, kind: Kind, viewer: Viewer) -> None:
-        audience = self._audience[kind]
-        for payload_type, receivers in list(audience.items()):
-            if viewer.receiver in receivers:
-                receivers.remove(viewer.receiver)
-                if not receivers:
-                    del audience[payload_type]
 
     def _regroup(self, kind: Kind) -> None:
         """The codec changed: everybody starts again, at the new one's first keyframe and by its payload type."""
@@ -178,6 +182,9 @@ class MediaRoom:
                 self._set_state("away")
         if self._keyframe_wanted:
             self._ask_for_keyframe(now)
+        self._audience["video"].release_older(now)
+        if self.taps.open:
+            self.taps.tick(now)
         for viewer in self._slots[self._ticks % _REPORT_SLOTS]:
             viewer.report(self._wall(), now, self.cname)
 

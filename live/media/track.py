@@ -76,6 +76,11 @@ class SharedTrack:
         return self._highest + 1
 
     @property
+    def began_at(self) -> int:
+        """Index of the present host's first packet."""
+        return self._splice
+
+    @property
     def started(self) -> bool:
         """The present host's packets flow."""
         return not self._beginning

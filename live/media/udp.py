@@ -142,6 +142,8 @@ class IceAgent:
         for address in list(self._known):
             self._forget(address)
         self.address = None
+        # It leads back here: 100 KB of TLS state would wait for the collector.
+        self.on_datagram = lambda datagram: None
 
 
 class UdpMux:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from live.room import (
+    MOST_PINNED,
     Command,
     End,
     Pause,
@@ -27,6 +28,7 @@ from live.room import (
 )
 
 NOW = datetime(2025, 11, 11, 20, 0, tzinfo=UTC)
+PRODUCTS = st.sampled_from(["tea", "honey", "cup", "pot"])
 
 
 def after(*commands: Command) -> RoomState:
@@ -57,16 +59,40 @@ def test_the_second_operators_tap_changes_nothing_and_is_no_error() -> None:
     assert apply(after(Start()), Unpin(), NOW) == (after(Start()), [])
 
 
-def test_one_product_is_pinned_in_place_of_another() -> None:
-    state, happened = apply(after(Start(), Pin("tea")), Pin("honey"), NOW)
-    assert state.pinned == "honey"
-    assert happened == [PinChanged("honey", NOW)]
+SHOWN = (Start(), Pin("tea"), Pin("honey", beside=True), Pin("cup", beside=True))
 
 
-def test_ending_takes_the_pin_down_first() -> None:
-    state, happened = apply(after(Start(), Pin("tea")), End(), NOW)
-    assert state.pinned is None
-    assert happened == [PinChanged(None, NOW), PhaseChanged(Phase.ENDED, NOW)]
+@pytest.mark.parametrize(
+    ("command", "pinned"),
+    [
+        (Pin("pot"), ("pot",)),
+        (Pin("honey"), ("honey",)),
+        (Pin("pot", beside=True), ("pot", "cup", "honey")),
+        (Pin("tea", beside=True), ("tea", "cup", "honey")),
+        (Unpin("cup"), ("honey", "tea")),
+        (Unpin("honey"), ("cup", "tea")),
+        (Unpin(), ()),
+    ],
+)
+def test_a_product_is_pinned_in_place_of_the_others_or_in_front_of_them(
+    command: Command, pinned: tuple[str, ...]
+) -> None:
+    before = after(*SHOWN)
+    assert before.pinned == ("cup", "honey", "tea")
+    state, happened = apply(before, command, NOW)
+    assert state.pinned == pinned
+    assert happened == [PinChanged(pinned, NOW)]
+
+
+@pytest.mark.parametrize("command", [Pin("cup", beside=True), Unpin("pot")])
+def test_what_is_in_front_or_gone_already_changes_nothing(command: Command) -> None:
+    assert apply(after(*SHOWN), command, NOW) == (after(*SHOWN), [])
+
+
+def test_ending_takes_all_pins_down_first() -> None:
+    state, happened = apply(after(*SHOWN), End(), NOW)
+    assert state.pinned == ()
+    assert happened == [PinChanged((), NOW), PhaseChanged(Phase.ENDED, NOW)]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +107,8 @@ def test_ending_takes_the_pin_down_first() -> None:
         ([End()], Start(), "room-ended"),
         ([End()], Pin("tea"), "room-ended"),
         ([End()], Unpin(), "room-ended"),
+        ([], Pin("tea", beside=True), "room-not-open"),
+        ([], Unpin("tea"), "room-not-open"),
     ],
 )
 def test_what_the_phase_forbids_is_refused(before: list[Command], command: Command, slug: str) -> None:
@@ -97,11 +125,12 @@ class AnyShow(RuleBasedStateMachine):
         self.state = RoomState()
         self.now = NOW
         self.phases = [Phase.PLANNED]
-        self.pinned: str | None = None
+        self.pinned: tuple[str, ...] = ()
 
     @rule(
         command=st.sampled_from([Warm(), Start(), Pause(), Resume(), End(), Unpin()])
-        | st.sampled_from(["tea", "honey"]).map(Pin)
+        | st.builds(Pin, PRODUCTS, st.booleans())
+        | st.builds(Unpin, PRODUCTS)
     )
     def ask(self, command: Command) -> None:
         self.now += timedelta(seconds=1)
@@ -116,7 +145,11 @@ class AnyShow(RuleBasedStateMachine):
             if isinstance(event, PhaseChanged):
                 self.phases.append(event.phase)
             else:
-                self.pinned = event.product_id
+                self.pinned = event.pinned
+        if isinstance(command, Pin):
+            assert self.state.pinned[0] == command.product_id
+            others = [one for one in before.pinned if one != command.product_id]
+            assert list(self.state.pinned[1:]) == (others[: MOST_PINNED - 1] if command.beside else [])
 
     @invariant()
     def events_tell_the_whole_state(self) -> None:
@@ -138,7 +171,12 @@ class AnyShow(RuleBasedStateMachine):
     def times_are_told_once(self) -> None:
         assert (self.state.started_at is not None) == (Phase.LIVE in self.phases)
         assert (self.state.ended_at is not None) == (self.state.phase is Phase.ENDED)
-        assert self.state.pinned is None or self.state.phase in {Phase.WARMING, Phase.LIVE, Phase.PAUSED}
+
+    @invariant()
+    def a_few_products_are_pinned_once_each_while_the_room_is_open(self) -> None:
+        pinned = self.state.pinned
+        assert len(set(pinned)) == len(pinned) <= MOST_PINNED
+        assert not pinned or self.state.phase in {Phase.WARMING, Phase.LIVE, Phase.PAUSED}
 
 
 TestAnyShow = AnyShow.TestCase

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from live.media.clip import Clip
+from live.media.node import MediaNode
 from tests.live.media.players import make_small_clip
 from tests.live.media.stage import TOKEN, Stage, stage
 
@@ -33,3 +34,12 @@ async def show(tmp_path: Path) -> AsyncIterator[Stage]:
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10) as client:
         yield client
+
+
+@pytest.fixture
+async def node() -> AsyncIterator[MediaNode]:
+    """Without HTTP; whoever is silent for a second is gone."""
+    node = MediaNode(idle_after=1.0)
+    await node.start()
+    yield node
+    await node.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,23 +23,40 @@ Signal = Callable[[str], Awaitable[str]]
 
 def make_small_clip(path: Path) -> Clip:
     """Two seconds of 320×180 with a tone."""
+    return _made(
+        path,
+        light=lambda number, row: (row * 2 + number * 4) % 200 + 20,
+        loudness=lambda number: number * 300 % 30000,
+    )
+
+
+def make_clapping_clip(path: Path) -> Clip:
+    """Two seconds of dark and silence; in the middle of each, a flash and a beep begin together and last 0.2 s."""
+    return _made(
+        path,
+        light=lambda number, row: 230 if 15 <= number % 30 < 21 else 30,
+        loudness=lambda number: 12000 if 25 <= number % 50 < 35 else 0,
+    )
+
+
+def _made(path: Path, light: Callable[[int, int], int], loudness: Callable[[int], int]) -> Clip:
+    """`light` of the frame's row, 60 frames; `loudness` of a hum, 100 times 20 ms."""
+    half_wave = 30  # samples
     with av.open(str(path), "w", format="matroska") as container:
         video, audio = add_video_stream(container, 320, 180, 30), add_audio_stream(container)
         for number in range(60):
             frame = av.VideoFrame(320, 180, "yuv420p")
             for plane in frame.planes:
                 plane.update(
-                    bytes(
-                        (row * 2 + number * 4) % 200 + 20
-                        for row in range(plane.height)
-                        for _ in range(plane.line_size)
-                    )
+                    b"".join(bytes([light(number, row)]) * plane.line_size for row in range(plane.height))
                 )
             frame.pts, frame.time_base = number, Fraction(1, 30)
             container.mux(video.encode(frame))
         for number in range(100):
             sound = av.AudioFrame("s16", "mono", SOUND_RATE // 50)
-            sound.planes[0].update(bytes(number * 3 % 250 for _ in range(sound.planes[0].buffer_size)))
+            high = loudness(number)
+            samples = (high if at // half_wave % 2 else -high for at in range(sound.samples))
+            sound.planes[0].update(array("h", samples).tobytes())
             sound.sample_rate, sound.pts, sound.time_base = (
                 SOUND_RATE,
                 number * SOUND_RATE // 50,

@@ -14,11 +14,14 @@ import uvicorn
 from litestar import Litestar
 from litestar.connection import ASGIConnection
 
-from live.media.node import MediaNode, Scope
+from live.media.node import MediaNode
+from live.media.sessions import Scope
+from server.kit.clock import utc_now
 from server.kit.problems import EXCEPTION_HANDLERS, NotSignedIn
 from server.kit.settings import Settings
+from server.rooms.media_gateway import MediaGateway
 from server.rooms.media_node import create_media_app
-from server.rooms.media_proxy import MediaGateway, media_routes
+from server.rooms.media_proxy import Admission, ice_servers, media_routes
 
 TOKEN = "let-me-in"
 
@@ -57,10 +60,10 @@ async def served(app: Any) -> AsyncIterator[str]:
         await running
 
 
-async def bearer(connection: ASGIConnection[Any, Any, Any, Any], room_id: str, scope: Scope) -> str:
+async def bearer(connection: ASGIConnection[Any, Any, Any, Any], room_id: str, scope: Scope) -> Admission:
     if connection.headers.get("Authorization") != f"Bearer {TOKEN}":
         raise NotSignedIn
-    return room_id.lower()
+    return Admission(room_id.lower())
 
 
 @contextlib.asynccontextmanager
@@ -74,12 +77,14 @@ async def stage(data: Path, more: Callable[[], list[Any]] = list, **settings: An
     } | settings
     media_app = create_media_app(Settings(**given))
     async with served(media_app) as media_http:
-        gateway = MediaGateway(Settings(**given | {"media_http": media_http}))
+        seen_by_web = Settings(**given | {"media_http": media_http})
+        gateway = MediaGateway(seen_by_web)
         web = Litestar(
-            [*media_routes(bearer, gateway), *more()],
+            [*media_routes(bearer, gateway, lambda: ice_servers(seen_by_web, utc_now())), *more()],
             exception_handlers=EXCEPTION_HANDLERS,
             on_shutdown=[gateway.aclose],
             openapi_config=None,
+            logging_config=None,
         )
         async with served(web) as address:
             yield Stage(f"http://{address}", media_app.state.node, gateway, media_http)

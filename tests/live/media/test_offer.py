@@ -9,6 +9,7 @@ from live.media.aiortc_private import Fingerprint
 from live.media.errors import MalformedFragment, MalformedOffer, MediaError, NotAcceptable, OfferTooLarge
 from live.media.track import SharedTrack
 from live.media.udp import Candidate, Credentials
+from tests.live.media.junk import mutated_offer
 from tests.live.media.offers import BROWSER_OFFER, ENCODER_OFFER, PLAYER_OFFER
 
 CANDIDATES = [Candidate("192.0.2.1", 50000, 2130706431), Candidate("2001:db8::1", 50000, 2130706175)]
@@ -171,7 +172,7 @@ def test_mutated_offers_are_taken_or_refused_and_never_break_anything():
     rng = random.Random(5)
     statuses = []
     for number in range(600):
-        text = mutated(rng, (BROWSER_OFFER, PLAYER_OFFER, ENCODER_OFFER)[number % 3])
+        text = mutated_offer(rng, (BROWSER_OFFER, PLAYER_OFFER, ENCODER_OFFER)[number % 3])
         try:
             parsed = offer.parse(text)
             plan = playback.negotiate(parsed, tracks()) if number % 3 == 1 else ingest.negotiate(parsed)
@@ -180,29 +181,6 @@ def test_mutated_offers_are_taken_or_refused_and_never_break_anything():
             statuses.append(error.status)
     assert set(statuses) == {400, 406}
     assert 150 < len(statuses) < 500
-
-
-def mutated(rng: random.Random, text: str) -> str:
-    lines = text.split("\r\n")
-    for _ in range(rng.randint(1, 6)):
-        at = rng.randrange(len(lines))
-        match rng.randrange(6):
-            case 0:
-                del lines[at]
-            case 1:
-                lines.insert(at, rng.choice(lines))
-            case 2:
-                cut = rng.randint(0, len(lines[at]))
-                lines[at] = lines[at][:cut] + chr(rng.randrange(1, 0x250)) + lines[at][cut + 1 :]
-            case 3:
-                lines[at] = lines[at][: rng.randint(0, len(lines[at]))]
-            case 4:
-                other = rng.randrange(len(lines))
-                lines[at], lines[other] = lines[other], lines[at]
-            case 5:
-                lines[at] = lines[at].partition(":")[0]
-        lines = lines or [""]
-    return "\r\n".join(lines)
 
 
 def test_fragment_with_candidates_alone_restarts_nothing():

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from live.media import ingest, offer, playback, rtcp, rtp
+from live.media.audience import HOLD
 from live.media.ingest import Ingest
 from live.media.playback import Viewer
 from live.media.room import KEYFRAME_REQUESTS_EVERY, MediaRoom
@@ -56,22 +57,39 @@ class FakePeer:
         return [message for message in self.out if isinstance(message, kind)]
 
 
+class FakeReceiver:
+    def move(self, address) -> None: ...
+
+
+class FakeCrowd(dict):
+    def add(self, receiver) -> None:
+        self[receiver] = None
+
+    def discard(self, receiver) -> None:
+        self.pop(receiver, None)
+
+
 @dataclass
 class FakeFanOut:
     sent: int = 0
     lost: int = 0
+    accelerated: bool = False
     delivered: dict = field(default_factory=dict)
+    runs: list = field(default_factory=list)
 
-    def send(self, template, audience):
-        for payload_type, receivers in audience.items():
-            self.send_all([rtp.addressed(template, payload_type)], receivers)
+    def receiver(self, srtp, address):
+        return FakeReceiver()
+
+    def crowd(self):
+        return FakeCrowd()
+
+    def send(self, templates, crowd, payload_type):
+        self.runs.append(len(templates))
+        for receiver in crowd:
+            self.send_to([rtp.addressed(template, payload_type) for template in templates], receiver)
 
     def send_to(self, packets, receiver):
-        self.send_all(packets, [receiver])
-
-    def send_all(self, packets, receivers):
-        for receiver in receivers:
-            self.delivered.setdefault(receiver, []).extend(map(rtp.parse, packets))
+        self.delivered.setdefault(receiver, []).extend(map(rtp.parse, packets))
 
 
 class Scene:
@@ -135,6 +153,77 @@ def test_packets_reach_every_viewer_from_a_keyframe_on(scene):
         assert [packet.payload for packet in scene.got(viewer)] == [H264_KEY, H264_DELTA]
         assert {packet.ssrc for packet in scene.got(viewer)} == {scene.room.tracks["video"].ssrc}
     assert scene.states == ["playing"]
+
+
+def begun(source: Host, payload: bytes = H264_DELTA, *, frame: bool = True) -> bytes:
+    """Not the last packet of its frame."""
+    packet = source.packet(payload, frame=frame)
+    template = rtp.template(
+        packet._replace(marker=False), sequence=packet.sequence, timestamp=packet.timestamp, ssrc=VIDEO_SSRC
+    )
+    return rtp.addressed(template, 108)
+
+
+def ended(source: Host) -> bytes:
+    packet = source.packet(H264_DELTA, frame=False)
+    template = rtp.template(packet, sequence=packet.sequence, timestamp=packet.timestamp, ssrc=VIDEO_SSRC)
+    return rtp.addressed(template, 108)
+
+
+def test_packets_of_a_frame_go_out_together(scene):
+    (host, peer), source = scene.host(), Host()
+    scene.room.take_over(host)
+    viewer = scene.viewer()
+    peer.on_rtp(video(source, H264_KEY), scene.clock())
+    for datagram in (begun(source), begun(source, frame=False), ended(source)):
+        peer.on_rtp(datagram, scene.clock())
+    assert scene.fan_out.runs == [1, 3]
+    sequences = [packet.sequence for packet in scene.got(viewer)]
+    assert sequences == list(range(sequences[0], sequences[0] + 4))
+
+
+@pytest.mark.parametrize("next_comes", ["sound", "tick", "video"])
+def test_a_frame_whose_end_is_late_is_not_waited_for(scene, next_comes):
+    (host, peer), source, voice = scene.host(), Host(), Host()
+    scene.room.take_over(host)
+    viewer = scene.viewer()
+    peer.on_rtp(video(source, H264_KEY), scene.clock())
+    peer.on_rtp(begun(source), scene.clock())
+    assert len(scene.got(viewer)) == 1
+    scene.clock.now += 1.5 * HOLD
+    if next_comes == "sound":
+        peer.on_rtp(sound(voice), scene.clock())
+    elif next_comes == "video":
+        peer.on_rtp(begun(source, frame=False), scene.clock())
+    else:
+        scene.room.tick(scene.clock.now)
+    pictures = [packet for packet in scene.got(viewer) if packet.payload_type != 111]
+    assert len(pictures) == 2 + (next_comes == "video")
+
+
+def test_joiner_in_the_middle_of_a_frame_gets_each_packet_once(scene):
+    (host, peer), source = scene.host(), Host()
+    scene.room.take_over(host)
+    early = scene.viewer()
+    peer.on_rtp(video(source, H264_KEY), scene.clock())
+    peer.on_rtp(begun(source), scene.clock())
+    late = scene.viewer()
+    peer.on_rtp(ended(source), scene.clock())
+    for viewer in (early, late):
+        sequences = [packet.sequence for packet in scene.got(viewer)]
+        assert sequences == list(range(sequences[0], sequences[0] + 3))
+
+
+def test_large_frame_leaves_in_several_runs(scene):
+    (host, peer), source = scene.host(), Host()
+    scene.room.take_over(host)
+    scene.viewer()
+    peer.on_rtp(begun(source, H264_KEY), scene.clock())
+    for _ in range(70):
+        peer.on_rtp(begun(source, frame=False), scene.clock())
+    peer.on_rtp(ended(source), scene.clock())
+    assert sum(scene.fan_out.runs) == 72
+    assert max(scene.fan_out.runs) < 72
 
 
 def test_joiner_after_a_new_keyframe_sees_it_at_once_and_the_host_is_not_asked(scene):
@@ -359,7 +448,7 @@ def test_viewer_that_leaves_is_sent_nothing_more_and_forgotten(scene):
     peer.on_rtp(video(source), scene.clock())
     assert len(scene.got(viewer)) == 1
     assert scene.room.health().viewers == 0
-    assert scene.room._audience == {"audio": {}, "video": {}}
+    assert scene.fan_out.runs == [1]
 
 
 def test_health_tells_the_upload_in_figures(scene):

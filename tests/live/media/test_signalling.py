@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from server.kit.settings import IceServer
+from server.rooms.media_gateway import MediaUnavailable
 from server.rooms.media_node import INTERNAL_HEADER
-from server.rooms.media_proxy import MediaUnavailable, ice_links
+from server.rooms.media_proxy import ice_links
 from tests.live.media.offers import BROWSER_OFFER, PLAYER_OFFER
 from tests.live.media.stage import TOKEN, stage
 
@@ -210,14 +211,14 @@ async def test_node_answers_nobody_without_the_internal_key(show, client):
 
 async def test_gateway_reports_rooms_and_figures(show, client):
     await client.post(show.url("whep", "r"), content=PLAYER_OFFER, headers=SDP)
-    report = await show.gateway.report()
+    (report,) = (await show.gateway.reports()).values()
     assert report.node.agents == 1
     assert (await show.gateway.health("r")).state == "away"
     assert await show.gateway.health("elsewhere") is None
 
 
 async def test_draining_node_says_when_to_come_back(show, client):
-    await show.gateway.call("POST", "/drain")
+    await next(iter(show.gateway.nodes.values())).call("POST", "/drain")
     response = await client.post(show.url("whip", "r"), content=BROWSER_OFFER, headers=SDP)
     assert (response.status_code, slug(response)) == (503, "media-draining")
     assert response.headers["Retry-After"] == "2"
@@ -225,11 +226,11 @@ async def test_draining_node_says_when_to_come_back(show, client):
 
 async def test_missing_node_is_unavailable_not_an_error_of_ours(tmp_path, client):
     async with stage(tmp_path) as show:
-        show.gateway._client.base_url = httpx.URL("http://127.0.0.1:9")
+        next(iter(show.gateway.nodes.values()))._client.base_url = httpx.URL("http://127.0.0.1:9")
         response = await client.post(show.url("whip", "r"), content=BROWSER_OFFER, headers=SDP)
         assert (response.status_code, slug(response)) == (503, "media-unavailable")
         with pytest.raises(MediaUnavailable):
-            await show.gateway.report()
+            await show.gateway.health("r")
 
 
 async def test_ice_servers_are_handed_out_with_the_answer(tmp_path, client):

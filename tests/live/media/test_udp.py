@@ -8,6 +8,7 @@ import pytest
 from aioice import stun
 
 from live.media.udp import Candidate, UdpMux
+from tests.live.media.junk import mutated_bytes
 
 FIRST, SECOND = ("127.0.0.1", 41001), ("127.0.0.1", 41002)
 
@@ -154,21 +155,10 @@ async def test_mutated_checks_and_junk_get_no_answer_and_raise_nothing(mux, agen
     rng = random.Random(7)
     original = check(agent, nominate=True)
     for _ in range(4000):
-        data = bytearray(original)
-        for _ in range(rng.randint(1, 4)):
-            match rng.randrange(4):
-                case 0:
-                    data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-                case 1:
-                    del data[rng.randint(1, len(data)) :]
-                case 2:
-                    data += rng.randbytes(rng.randint(1, 40))
-                case 3:
-                    at = rng.randrange(len(data))
-                    data[at : at + 4] = rng.randbytes(4)
-        signed = bytes(data[:-8]) == original[:-8]  # all but the check sum that follows the signature
+        data = mutated_bytes(rng, original)
+        signed = data[:-8] == original[:-8]  # all but the check sum that follows the signature
         if not signed:
-            mux.received(bytes(data), SECOND)
+            mux.received(data, SECOND)
     for _ in range(4000):
         mux.received(rng.randbytes(rng.randint(1, 200)), SECOND)
     assert mux.sent == []
