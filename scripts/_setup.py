@@ -60,14 +60,13 @@ def has_node() -> bool:
     return _node_is_new_enough()
 
 
-def node_modules() -> Path:
-    """static/, with exactly the packages of its lock."""
-    static = ROOT / "static"
-    installed, lock = static / "node_modules" / ".showfloor-lock", (static / "package-lock.json").read_bytes()
+def node_modules(folder: Path = ROOT / "static") -> Path:
+    """The folder, with exactly the packages of its lock."""
+    installed, lock = folder / "node_modules" / ".showfloor-lock", (folder / "package-lock.json").read_bytes()
     if not installed.exists() or installed.read_bytes() != lock:
-        run("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error", "--prefer-offline", cwd=static)
+        run("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error", "--prefer-offline", cwd=folder)
         installed.write_bytes(lock)
-    return static
+    return folder
 
 
 def apt_install(*packages: str) -> bool:
@@ -117,7 +116,8 @@ def _one_at_a_time():
 
 
 def _hash() -> str:
-    content = b"".join(path.read_bytes() for path in (ROOT / "pyproject.toml", LOCK) if path.exists())
+    parts = (ROOT / "pyproject.toml", LOCK, ROOT / "live" / "media" / "accelerator.c")
+    content = b"".join(path.read_bytes() for path in parts if path.exists())
     return hashlib.sha256(content).hexdigest()
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
+from uuid import UUID
 
 from litestar import Litestar, Request
 from litestar.di import Provide
@@ -20,6 +21,7 @@ from live.broker.redis import RedisBroker
 from live.hub import Hub
 from live.presence import Presence
 from server.accounts.routes import ROUTES as ACCOUNTS
+from server.after_sale.routes import ROUTES as AFTER_SALE
 from server.attribution.routes import ROUTES as ATTRIBUTION
 from server.brands.routes import ROUTES as BRANDS
 from server.catalog.routes import ROUTES as CATALOG
@@ -31,23 +33,28 @@ from server.dashboards.routes import ROUTES as DASHBOARDS
 from server.dashboards.service import LatestFigures
 from server.feeds.routes import ROUTES as FEEDS
 from server.flash_sales import service as flash_sales
+from server.flash_sales.book import SaleBook
 from server.flash_sales.claims import ClaimDesk
+from server.flash_sales.counter import ROUTES as CLAIMS
+from server.flash_sales.counter import ClaimDoor, Counter
 from server.flash_sales.routes import ROUTES as FLASH_SALES
-from server.flash_sales.routes import SaleBook
 from server.kit import problems
 from server.kit.background import Background
 from server.kit.clock import Clock, utc_now
 from server.kit.database import Database
 from server.kit.ids import uuid7
+from server.kit.jobs.routes import ROUTES as JOBS
 from server.kit.limits import Limiter
 from server.kit.principal import provide_member, provide_principal, provide_staff
-from server.kit.redis import GateDown, connect
+from server.kit.redis import connect
 from server.kit.settings import Settings
 from server.members.routes import ROUTES as MEMBERS
 from server.orders.routes import ROUTES as ORDERS
+from server.payments.providers import Providers
 from server.payments.routes import ROUTES as PAYMENTS
 from server.rooms.media import MediaDoor
-from server.rooms.media_proxy import MediaGateway, media_routes
+from server.rooms.media_gateway import MediaGateway
+from server.rooms.media_proxy import ice_servers, media_routes
 from server.rooms.routes import ROUTES as ROOMS
 from server.rooms.snapshot import RoomViews
 from server.rooms.socket import ROUTES as SOCKETS
@@ -58,6 +65,8 @@ from server.tipping.routes import ROUTES as TIPPING
 from server.wallets.routes import ROUTES as WALLETS
 from server.web import pages
 from server.web.authentication import Authentication
+from server.web.bodies import StrictRequest
+from server.web.heads import Heads
 from server.web.health import ROUTES as HEALTH
 from server.web.metrics import ROUTES as METRICS
 from server.web.security import SecurityHeaders
@@ -76,6 +85,7 @@ FEATURES: Sequence[Any] = (
     *WALLETS,
     *PAYMENTS,
     *ORDERS,
+    *AFTER_SALE,
     *TIPPING,
     *ATTRIBUTION,
     *ROOMS,
@@ -84,8 +94,10 @@ FEATURES: Sequence[Any] = (
     *MODERATION,
     *WORDS,
     *FLASH_SALES,
+    *CLAIMS,
     *DASHBOARDS,
     *FEEDS,
+    *JOBS,
     *HEALTH,
     *METRICS,
 )
@@ -111,22 +123,22 @@ class Wiring:
         self.presence = Presence(settings.redis_url, str(uuid7()))
         self.hub = Hub(self.broker, self.presence)
         self.chat = Chat(self.database, self.broker, self.redis, clock)
-        self.media_gateway = MediaGateway(settings, clock)
+        self.media_gateway = MediaGateway(settings)
         self.media_door = MediaDoor(self.database, settings, clock, Limiter(self.redis))
         self.room_views = RoomViews(self.database, self.presence, self.broker)
-        self.claim_desk = ClaimDesk(settings.database_url, self.redis, clock, lost_gate=self._lost_gate)
+        self.providers = Providers(settings, self.database)
+        self.heads = Heads(self.database, settings)
         self._background = Background()
+        self._claim_desk = ClaimDesk(settings.database_url, self.redis, clock, self._lay_gate)
+        book = SaleBook(self.database, self._background)
+        self.counter = Counter(self.database, settings, book, self._claim_desk)
 
-    def _lost_gate(self, sale_id: Any) -> None:
-        self._background.once(f"gate:{sale_id}", self._lay_gate(sale_id))
-
-    async def _lay_gate(self, sale_id: Any) -> None:
-        with suppress(GateDown):  # the worker lays it when Redis is back
-            await flash_sales.lay_gate(self.database, self.redis, sale_id)
+    async def _lay_gate(self, sale_id: UUID) -> None:
+        await flash_sales.lay_gate(self.database, self.redis, sale_id)
 
     @asynccontextmanager
     async def lifespan(self, _: Litestar) -> AsyncIterator[None]:
-        await self.claim_desk.start()
+        await self._claim_desk.start()
         try:
             yield
         finally:
@@ -134,8 +146,10 @@ class Wiring:
             await self.chat.stop()
             await self.presence.aclose()
             await self.media_gateway.aclose()
-            await self.claim_desk.stop()
+            await self.heads.stop()
+            await self._claim_desk.stop()
             await self._background.stop()
+            await self.providers.aclose()
             await self.broker.aclose()
             await self.redis.aclose()
             await self.database.close()
@@ -158,8 +172,9 @@ class Wiring:
             "room_views": self.room_views,
             "house": house,
             "latest_figures": LatestFigures(self.database),
-            "claim_desk": self.claim_desk,
-            "sale_book": SaleBook(),
+            "counter": self.counter,
+            "heads": self.heads,
+            "providers": self.providers,
         }
         return {
             "session": Provide(provide_session),
@@ -178,10 +193,10 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Litestar:
     """The web role's application. It opens its connections when it starts and closes them when it stops."""
     wiring = Wiring(settings, clock)
     metrics = PrometheusConfig(app_name="showfloor", prefix="showfloor", group_path=True, exclude=["/assets"])
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             *FEATURES,
-            *media_routes(wiring.media_door, wiring.media_gateway),
+            *media_routes(wiring.media_door, wiring.media_gateway, lambda: ice_servers(settings, clock())),
             *pages.routes(),
         ],
         lifespan=[wiring.lifespan],
@@ -192,12 +207,15 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Litestar:
             UnitOfWork(wiring.database),
         ],
         exception_handlers={Exception: page_or_problem},
+        request_class=StrictRequest,
         dependencies=wiring.dependencies(),
         openapi_config=OPENAPI,
         request_max_body_size=MAX_BODY,
         logging_config=None,
         signature_types=[AsyncSession],
     )
+    app.asgi_handler = ClaimDoor(app.asgi_handler, settings, wiring.counter, clock)
+    return app
 
 
 def page_or_problem(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:

@@ -7,6 +7,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 from server.kit.logs import configure_logs
@@ -61,10 +62,20 @@ def _parser() -> argparse.ArgumentParser:
     nursery.set_defaults(act=_nursery)
     nursery.add_argument("fd", type=int)
 
+    drain = _command(commands, "drain", _drain, "empty a media node before it is stopped")
+    drain.add_argument("node", metavar="HOST:PORT", help="as in SHOWFLOOR_MEDIA_HTTP")
+    drain.add_argument("--undo", action="store_true", help="let it take new rooms again")
+
     _add_data(_command(commands, "migrate", _migrate, "bring the database's schema to this version"))
     verify = _command(commands, "verify", _verify, "recompute every invariant from the truth")
     _add_data(verify)
     verify.add_argument("--json", action="store_true")
+    reconcile = _command(commands, "reconcile", _reconcile, "hold a provider's statement against the books")
+    _add_data(reconcile)
+    reconcile.add_argument("--provider", required=True, help="wechat_pay, stripe or sandbox")
+    reconcile.add_argument("--day", required=True, type=date.fromisoformat, metavar="YYYY-MM-DD")
+    reconcile.add_argument("--statement", type=Path, metavar="FILE", help="else it is fetched")
+    reconcile.add_argument("--json", action="store_true")
     doctor = _command(commands, "doctor", _doctor, "say what this machine lacks")
     _add_data(doctor)
     _add_address(doctor)
@@ -156,6 +167,12 @@ def _demo(chosen: argparse.Namespace) -> None:
     run_until_stopped(visit, _settings("demo"), ready_fd=chosen.ready_fd, grace=0)
 
 
+def _drain(chosen: argparse.Namespace) -> None:
+    from server.run.drain import drain
+
+    asyncio.run(drain(Settings.from_env(), chosen.node, undo=chosen.undo))
+
+
 def _migrate(chosen: argparse.Namespace) -> None:
     from server.kit.database import migrate
     from server.run.reach import reached
@@ -190,6 +207,17 @@ def _verify(chosen: argparse.Namespace) -> int:
     with reached(chosen.data, os.environ) as settings:
         configure_logs(settings.log, role="verify")
         return verify(settings, as_json=chosen.json)
+
+
+def _reconcile(chosen: argparse.Namespace) -> int:
+    from server.payments.command import reconcile
+    from server.run.reach import reached
+
+    with reached(chosen.data, os.environ) as settings:
+        configure_logs(settings.log, role="reconcile")
+        return asyncio.run(
+            reconcile(settings, chosen.provider, chosen.day, chosen.statement, as_json=chosen.json)
+        )
 
 
 def _doctor(chosen: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 of one feature refer to another's."""
 
 import server.tables  # noqa: F401
+from server.after_sale import reactions as after_sale
 from server.attribution import reactions as attribution
 from server.chat import reactions as chat
 from server.dashboards import reactions as dashboards
@@ -16,6 +17,7 @@ from server.tipping import reactions as tipping
 from server.wallets import reactions as wallets
 
 __all__ = [
+    "after_sale",
     "attribution",
     "chat",
     "dashboards",

@@ -1,6 +1,7 @@
 """Every table of the schema, imported once for migrations and tests."""
 
 from server.accounts import models as accounts
+from server.after_sale import models as after_sale
 from server.attribution import models as attribution
 from server.brands import models as brands
 from server.catalog import models as catalog
@@ -8,6 +9,7 @@ from server.chat import models as chat
 from server.feeds import models as feeds
 from server.flash_sales import models as flash_sales
 from server.kit import outbox
+from server.kit.jobs import models as jobs
 from server.members import models as members
 from server.orders import models as orders
 from server.payments import models as payments
@@ -19,12 +21,14 @@ from server.wallets import models as wallets
 
 __all__ = [
     "accounts",
+    "after_sale",
     "attribution",
     "brands",
     "catalog",
     "chat",
     "feeds",
     "flash_sales",
+    "jobs",
     "members",
     "orders",
     "outbox",

@@ -21,6 +21,8 @@ const pages = readdirSync(pagesFolder)
 /** Public address of each page: the same table as the server's page routes. */
 const addresses: [RegExp, string][] = [
   [/^\/live\/[^/]+$/, 'live'],
+  [/^\/p\/[^/]+$/, 'product'],
+  [/^\/proof\/[^/]+$/, 'proof'],
   [/^\/control\/[^/]+$/, 'control'],
   [/^\/store\/[^/]+\/screen\/[^/]+$/, 'store_screen'],
   [/^\/store\/[^/]+$/, 'store'],

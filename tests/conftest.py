@@ -53,7 +53,7 @@ def postgres_url(embedded_servers: EmbeddedServers) -> str:
     url = embedded_servers.database_url
     with ThreadPoolExecutor(1) as thread:  # it runs an event loop of its own
         thread.submit(migrate, url).result()
-    _administer(
+    administer(
         embedded_servers,
         f"CREATE DATABASE {TEMPLATE} TEMPLATE showfloor IS_TEMPLATE true ALLOW_CONNECTIONS false",
     )
@@ -64,11 +64,11 @@ def postgres_url(embedded_servers: EmbeddedServers) -> str:
 def database_url(embedded_servers: EmbeddedServers, postgres_url: str) -> Iterator[str]:
     """A migrated database of this test alone."""
     name = f"test_{next(_numbers)}"
-    _administer(embedded_servers, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
+    administer(embedded_servers, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
     postgres = embedded_servers.postgres.server
     assert isinstance(postgres, Postgres)
     yield postgres.url_of(name)
-    _administer(embedded_servers, f"DROP DATABASE {name} WITH (FORCE)")
+    administer(embedded_servers, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def _started(server: Postgres | Valkey, running: ExitStack) -> RunningServer:
     return started
 
 
-def _administer(servers: EmbeddedServers, statement: str) -> None:
+def administer(servers: EmbeddedServers, statement: str) -> None:
     postgres = servers.postgres.server
     assert isinstance(postgres, Postgres)
     subprocess.run([*postgres.psql(), "-qc", statement], check=True)

@@ -9,7 +9,7 @@ from importlib import import_module
 
 from scripts.benches.frame import table
 
-NAMES = ("chat",)
+NAMES = ("chat", "claims", "media")
 WITHIN_S = 12 * 60
 
 

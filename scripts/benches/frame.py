@@ -112,8 +112,10 @@ def before_others(*pids: int) -> Iterator[None]:
     before: dict[Path, str] = {}
     with suppress(OSError):
         for place in places:
-            before[place] = place.read_text().split()[-1]
-            place.write_text(str(PRIORITY))
+            # "/autogroup-25 nice 0", or nothing where the kernel groups processes otherwise.
+            if said := place.read_text().split():
+                before[place] = said[-1]
+                place.write_text(str(PRIORITY))
     try:
         yield
     finally:
@@ -177,6 +179,17 @@ def told(started: subprocess.Popen[str]) -> str:
     return line
 
 
+def children(pid: int) -> list[int]:
+    """Of any of its threads; none when it is gone."""
+    with suppress(OSError):
+        return [
+            int(child)
+            for task in Path(f"/proc/{pid}/task").iterdir()
+            for child in (task / "children").read_text().split()
+        ]
+    return []
+
+
 def cpu_s(pid: int) -> float:
     """CPU time of all the process's threads, in user mode and the kernel."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -188,6 +201,15 @@ def waited_s(pid: int) -> float:
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 
+def busy_s(core: int) -> float:
+    """How long the core has worked, for whomever (proc_stat(5): all but idle, iowait and guests)."""
+    line = next(
+        line for line in Path("/proc/stat").read_text().splitlines() if line.startswith(f"cpu{core} ")
+    )
+    user, nice, system, _, _, irq, softirq, steal = map(int, line.split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
 def rss_kb(pid: int) -> float:
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1024
@@ -196,8 +218,8 @@ def rss_kb(pid: int) -> float:
 # Helpers built once
 
 
-def built(source: str) -> str:
-    """The program made of a C file beside this module."""
+def built(source: str, *flags: str) -> str:
+    """The program (or, by its flags, the library) made of a C file beside this module."""
     path = HERE / source
     program = CACHE / f"{path.stem}-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
     if not program.exists():
@@ -205,7 +227,9 @@ def built(source: str) -> str:
             raise SystemExit("a C compiler is needed: sudo apt-get install -y gcc libc6-dev")
         CACHE.mkdir(parents=True, exist_ok=True)
         fresh = program.with_suffix(f".{os.getpid()}")
-        subprocess.run(["cc", "-O2", "-Wall", "-o", str(fresh), str(path)], check=True, stdout=sys.stderr)
+        subprocess.run(
+            ["cc", "-O2", "-Wall", *flags, "-o", str(fresh), str(path)], check=True, stdout=sys.stderr
+        )
         fresh.rename(program)
     return str(program)
 

@@ -9,7 +9,8 @@ from html import escape
 from pathlib import Path
 
 WIDTH, HEIGHT = 420, 300
-LEFT, RIGHT, TOP, BOTTOM = 52, 44, 40, 52
+LEFT, TOP, BOTTOM = 52, 40, 52
+LETTER, LEAST_RIGHT = 7, 44
 COLOURS = ("#1f5fbf", "#d9772b", "#3a8f5c")
 STYLE = "text{font:12px system-ui,sans-serif;fill:#444}.title{font-size:13px;fill:#111}path{fill:none;stroke-width:2}"
 
@@ -38,7 +39,8 @@ def _panel(panel: Panel) -> str:
     most_x, most_y = (max(values) for values in zip(*points, strict=True))
     step = _step(most_y)
     top = math.ceil(most_y / step) * step
-    inner_x, inner_y = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+    right = max(LEAST_RIGHT, 10 + LETTER * max(map(len, panel.lines)))
+    inner_x, inner_y = WIDTH - LEFT - right, HEIGHT - TOP - BOTTOM
 
     def x(value: float) -> float:
         return round(LEFT + value / most_x * inner_x, 1)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import signal
 import sys
 import time
@@ -10,8 +11,22 @@ from dataclasses import asdict
 from importlib import import_module
 
 from scripts.soaks.promises import Promises
+from server.kit.logs import configure_logs
 
-NAMES = ("bad_frames", "stalled_crowd", "reconnect_storm", "real_text")
+NAMES = (
+    "bad_frames",
+    "stalled_crowd",
+    "reconnect_storm",
+    "real_text",
+    "media_loss",
+    "media_narrow",
+    "media_crowd",
+    "media_junk",
+    "sales_rush",
+    "sales_faults",
+    "sales_model",
+    "sales_tampering",
+)
 
 
 def main() -> int:
@@ -26,6 +41,7 @@ def main() -> int:
     chosen = parser.parse_args()
     if unknown := set(chosen.names) - set(NAMES):
         parser.error(f"there is no {', '.join(sorted(unknown))}")
+    configure_logs("text", role="soak", level=logging.WARNING)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that children are ended in order
     promises = Promises()
     for name in chosen.names or NAMES:

@@ -1,5 +1,5 @@
-"""An installation of a soak's own, with a shop in it whose room is live: PostgreSQL, Valkey, one web process and one
-worker, as they run in production but for a supervisor."""
+"""An installation of a soak's own, with a shop in it whose room is live: PostgreSQL, Valkey, one web process, one
+worker and one media node, as they run in production but for a supervisor."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from pathlib import Path
 from threading import Thread
 
 import httpx
+import msgspec
 import psutil
 from sqlmodel import col, select
 
@@ -28,6 +29,7 @@ from server.kit.database import Database, migrate
 from server.kit.principal import Principal
 from server.members.models import Member
 from server.members.tokens import member_tokens
+from server.rooms.media_node import INTERNAL_HEADER, MediaReport, internal_key
 from server.run.embedded import EmbeddedServers
 from server.run.processes import spawn_options
 from tests.acceptance.demo import free_port
@@ -47,8 +49,11 @@ class Premises:
     stage: Stage
     http: httpx.AsyncClient
     web: psutil.Process
-    log: Path
-    """The web process's, a JSON object a line."""
+    media: psutil.Process
+    media_http: str
+    """host:port of the media node's signalling."""
+    logs: Path
+    """A folder; each role's has a JSON object a line."""
 
     @property
     def room_url(self) -> str:
@@ -81,12 +86,19 @@ class Premises:
             await asyncio.sleep(0.1)
         return True
 
+    async def media_report(self) -> MediaReport:
+        """What the media node says of itself and its rooms."""
+        headers = {INTERNAL_HEADER: internal_key(self.secret)}
+        answer = await self.http.get(f"http://{self.media_http}/rooms", headers=headers)
+        return msgspec.json.decode(answer.raise_for_status().content, type=MediaReport)
+
     def rss_mb(self) -> float:
         return float(self.web.memory_info().rss) / 2**20
 
-    def alarms(self) -> list[str]:
-        """What the web process logged as an error."""
-        entries = (_entry(line) for line in self.log.read_text(errors="replace").splitlines())
+    def alarms(self, role: str = "web") -> list[str]:
+        """What the process logged as an error."""
+        log = (self.logs / f"{role}.log").read_text(errors="replace")
+        entries = (_entry(line) for line in log.splitlines())
         return [str(entry.get("event")) for entry in entries if entry.get("level") in ALARMING]
 
 
@@ -103,7 +115,7 @@ def _entry(line: str) -> dict[str, object]:
 async def premises() -> AsyncIterator[Premises]:
     folder = Path(tempfile.mkdtemp(prefix="showfloor-soak-", dir="/tmp"))  # short paths for unix sockets
     secret, port = secrets.token_hex(32), free_port()
-    base_url = f"http://127.0.0.1:{port}"
+    base_url, media_http = f"http://127.0.0.1:{port}", f"127.0.0.1:{free_port()}"
     with ExitStack() as running:
         running.callback(shutil.rmtree, folder, ignore_errors=True)
         servers = running.enter_context(EmbeddedServers(folder / "servers"))
@@ -117,17 +129,30 @@ async def premises() -> AsyncIterator[Premises]:
             "SHOWFLOOR_PORT": str(port),
             "SHOWFLOOR_BASE_URL": base_url,
             "SHOWFLOOR_INTERNAL_URL": base_url,
+            "SHOWFLOOR_MEDIA_HTTP": media_http,
             "SHOWFLOOR_LOG": "json",
         }
         web = running.enter_context(_role("web", environment, folder))
         running.enter_context(_role("worker", environment, folder))
+        media = running.enter_context(_role("media", environment, folder))
         database, broker = Database(servers.database_url), RedisBroker(servers.redis_url)
         try:
             async with httpx.AsyncClient(base_url=base_url, timeout=20) as http:
-                await _ready(http, web)
+                await _ready(http, "/health/ready", web)
+                await _ready(http, f"http://{media_http}/health/live", media)
                 stage = await Stage.set(database)
-                process = psutil.Process(web.pid)
-                yield Premises(base_url, secret, database, broker, stage, http, process, folder / "web.log")
+                yield Premises(
+                    base_url,
+                    secret,
+                    database,
+                    broker,
+                    stage,
+                    http,
+                    psutil.Process(web.pid),
+                    psutil.Process(media.pid),
+                    media_http,
+                    folder,
+                )
         finally:
             await broker.aclose()
             await database.close()
@@ -154,16 +179,16 @@ def _role(name: str, environment: dict[str, str], folder: Path) -> Iterator[subp
             process.wait()
 
 
-async def _ready(http: httpx.AsyncClient, web: subprocess.Popen[bytes]) -> None:
+async def _ready(http: httpx.AsyncClient, url: str, role: subprocess.Popen[bytes]) -> None:
     async with asyncio.timeout(READY_WITHIN_S):
-        while web.poll() is None:
+        while role.poll() is None:
             try:
-                if (await http.get("/health/ready")).status_code == 200:
+                if (await http.get(url)).status_code == 200:
                     return
             except httpx.TransportError:
                 pass
             await asyncio.sleep(0.1)
-    raise RuntimeError(f"the web process ended with {web.returncode}")
+    raise RuntimeError(f"a process ended with {role.returncode}")
 
 
 def _in_thread(act: Callable[..., object], *arguments: object) -> None:

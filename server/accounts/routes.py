@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, delete, get, patch, post, put
-from litestar.datastructures import Cookie
 from litestar.di import Provide
 from litestar.params import Parameter
-from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
+from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 from msgspec import UNSET, UnsetType
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from server.accounts import rules, service
-from server.accounts.models import Account
-from server.brands import service as brands
+from server.accounts import imports, rules, service
+from server.accounts.joining_routes import ROUTES as JOINING
+from server.accounts.views import (
+    AccountView,
+    GuideView,
+    SignedIn,
+    session_cookie,
+    signed_in_answer,
+    view,
+    views,
+)
 from server.kit.clock import Clock
 from server.kit.database import Database
+from server.kit.idempotency import KeyHeader
+from server.kit.jobs.service import LONGEST_NAME, JobView
 from server.kit.limits import Limiter, address_of, provide_limiter
 from server.kit.paging import Page, page
 from server.kit.principal import Principal, Role, allow
@@ -37,42 +44,7 @@ Text = Annotated[str, msgspec.Meta(max_length=400)]
 LIMITED = {"limiter": Provide(provide_limiter, sync_to_thread=False)}
 
 
-class BrandName(msgspec.Struct):
-    brand_id: UUID
-    name: str
-
-
-class StoreName(msgspec.Struct):
-    store_id: UUID
-    name: str
-
-
-class AccountView(msgspec.Struct):
-    account_id: UUID
-    name: str
-    login: str
-    role: Role
-    brand: BrandName
-    store: StoreName | None
-    disabled: bool
-    created_at: datetime
-
-
-class GuideView(msgspec.Struct):
-    account_id: UUID
-    name: str
-    login: str
-    role: Role
-
-
 class CurrentSession(msgspec.Struct):
-    account: AccountView
-
-
-class SignedIn(msgspec.Struct):
-    """`token` for `Authorization: Bearer`; browsers have it in the cookie."""
-
-    token: str
     account: AccountView
 
 
@@ -99,20 +71,29 @@ class SetUp(msgspec.Struct, forbid_unknown_fields=True):
     password: Text
 
 
-class NewAccount(msgspec.Struct, forbid_unknown_fields=True):
-    name: Text
+class ChooseLogin(msgspec.Struct, forbid_unknown_fields=True):
     login: Text
-    role: Role
     password: Text
+
+
+class NewAccount(msgspec.Struct, forbid_unknown_fields=True):
+    """A login with its password, a phone to come in by, or both."""
+
+    name: Text
+    role: Role
+    login: Text | None = None
+    password: Text | None = None
     store_id: UUID | None = None
+    phone: Text | None = None
 
 
 class ChangeAccount(msgspec.Struct, forbid_unknown_fields=True):
-    """`store_id` is null for roles without a store."""
+    """`store_id` is null for roles without a store, `phone` for who comes in by password."""
 
     name: Text | UnsetType = UNSET
     role: Role | UnsetType = UNSET
     store_id: UUID | UnsetType | None = UNSET
+    phone: Text | UnsetType | None = UNSET
 
 
 @post("/api/session", status_code=HTTP_200_OK, dependencies=LIMITED, tags=["session"])
@@ -132,12 +113,12 @@ async def sign_in(
         database, data.login, data.password, clock(), ending=request.cookies.get(service.COOKIE)
     )
     await tries.give_back()
-    return _signed_in(SignedIn(token, await _view(session, account)), settings, HTTP_200_OK)
+    return signed_in_answer(SignedIn(token, await view(session, account)), settings, HTTP_200_OK)
 
 
 @get("/api/session", tags=["session"])
 async def show_session(staff: Principal, session: AsyncSession) -> CurrentSession:
-    return CurrentSession(await _view(session, await service.get(session, staff.brand_id, staff.id)))
+    return CurrentSession(await view(session, await service.get(session, staff.brand_id, staff.id)))
 
 
 @delete("/api/session", status_code=HTTP_204_NO_CONTENT, tags=["session"])
@@ -147,7 +128,7 @@ async def sign_out(
     """Ends the session of the cookie or bearer token that comes with it; without one there is nothing to end."""
     if token := _presented_token(request):
         await service.end_session(session, token)
-    return Response(None, status_code=HTTP_204_NO_CONTENT, cookies=[_cookie("", settings, max_age=0)])
+    return Response(None, status_code=HTTP_204_NO_CONTENT, cookies=[session_cookie("", settings, max_age=0)])
 
 
 @put("/api/session/password", dependencies=LIMITED, tags=["session"])
@@ -166,7 +147,21 @@ async def change_password(
     await tries.take()
     token, account = await service.change_password(database, staff, data.current, data.password, clock())
     await tries.give_back()
-    return _signed_in(SignedIn(token, await _view(session, account)), settings, HTTP_200_OK)
+    return signed_in_answer(SignedIn(token, await view(session, account)), settings, HTTP_200_OK)
+
+
+@put("/api/session/login", tags=["session"])
+async def choose_login(
+    data: ChooseLogin,
+    staff: Principal,
+    database: Database,
+    session: AsyncSession,
+    settings: Settings,
+    clock: Clock,
+) -> Response[SignedIn]:
+    """For who came in by phone: a login and a password beside it. The other sessions of the account end."""
+    token, account = await service.choose_password(database, staff, data.login, data.password, clock())
+    return signed_in_answer(SignedIn(token, await view(session, account)), settings, HTTP_200_OK)
 
 
 @post("/api/setup", tags=["session"])
@@ -176,7 +171,7 @@ async def set_up(data: SetUp, session: AsyncSession, settings: Settings, clock: 
     owner = service.NewAccount(login=data.login, name=data.name, password=data.password, role=Role.OWNER)
     account = await service.set_up(session, data.token, data.brand_name, data.store_name, owner, now)
     token = await service.issue_session(session, account, now, service.SESSION_TTL)
-    return _signed_in(SignedIn(token, await _view(session, account)), settings, HTTP_201_CREATED)
+    return signed_in_answer(SignedIn(token, await view(session, account)), settings, HTTP_201_CREATED)
 
 
 MANAGES_STAFF = [allow(Role.OWNER, Role.OPERATOR)]
@@ -186,31 +181,42 @@ MANAGES_STAFF = [allow(Role.OWNER, Role.OPERATOR)]
 async def listing(
     staff: Principal,
     session: AsyncSession,
+    q: Annotated[str, Parameter(max_length=100)] = "",
+    store_id: UUID | None = None,
+    region_id: UUID | None = None,
+    role: Role | None = None,
+    place: Literal["stores", "headquarters", "outside"] | None = None,
     cursor: Annotated[str | None, Parameter(max_length=64)] = None,
 ) -> Page[AccountView]:
-    """All staff of the brand, newest first."""
-    accounts = page(
-        await service.listing(session, staff.brand_id, cursor), lambda a: a, lambda account: account.id
-    )
-    return Page(await _views(session, accounts.items), accounts.next)
+    """All staff of the brand, newest first. `q` is looked for in names, at the beginning of logins, and as four or more
+    digits at the end of phones."""
+    asked = service.Filter(query=q, store_id=store_id, region_id=region_id, role=role, place=place)
+    found = await service.listing(session, staff.brand_id, asked, cursor)
+    accounts = page(found, lambda a: a, lambda account: account.id)
+    return Page(await views(session, accounts.items), accounts.next)
 
 
 @post("/api/accounts", guards=MANAGES_STAFF, tags=["accounts"])
 async def create(data: NewAccount, staff: Principal, session: AsyncSession) -> AccountView:
-    """An owner makes any account, an operator those of store staff."""
+    """An owner makes any account, an operator those of store staff and of guides from outside."""
     new = service.NewAccount(
-        login=data.login, name=data.name, password=data.password, role=data.role, store_id=data.store_id
+        login=data.login,
+        name=data.name,
+        password=data.password,
+        role=data.role,
+        store_id=data.store_id,
+        phone=data.phone,
     )
-    return await _view(session, await service.hire(session, staff, new))
+    return await view(session, await service.hire(session, staff, new))
 
 
 @patch("/api/accounts/{account_id:uuid}", guards=MANAGES_STAFF, tags=["accounts"])
 async def change(
     account_id: UUID, data: ChangeAccount, staff: Principal, session: AsyncSession
 ) -> AccountView:
-    """Another name, role or store; links made before keep the store they were made for."""
-    to = service.AccountChanges(name=data.name, role=data.role, store_id=data.store_id)
-    return await _view(session, await service.change(session, staff, account_id, to))
+    """Another name, role, store or phone; links and credits made before keep the store they were made for."""
+    to = service.AccountChanges(name=data.name, role=data.role, store_id=data.store_id, phone=data.phone)
+    return await view(session, await service.change(session, staff, account_id, to))
 
 
 @post(
@@ -221,7 +227,7 @@ async def change(
 )
 async def disable(account_id: UUID, staff: Principal, session: AsyncSession, clock: Clock) -> AccountView:
     """Nobody signs in with it any more, and its sessions are over."""
-    return await _view(session, await service.disable(session, staff, account_id, clock()))
+    return await view(session, await service.disable(session, staff, account_id, clock()))
 
 
 @post(
@@ -231,7 +237,7 @@ async def disable(account_id: UUID, staff: Principal, session: AsyncSession, clo
     tags=["accounts"],
 )
 async def enable(account_id: UUID, staff: Principal, session: AsyncSession) -> AccountView:
-    return await _view(session, await service.enable(session, staff, account_id))
+    return await view(session, await service.enable(session, staff, account_id))
 
 
 @put(
@@ -245,6 +251,30 @@ async def reset_password(
 ) -> None:
     """Another one's password; their sessions are over."""
     await service.reset_password(session, staff, account_id, data.password)
+
+
+@post(
+    "/api/accounts/imports",
+    status_code=HTTP_202_ACCEPTED,
+    guards=MANAGES_STAFF,
+    request_max_body_size=imports.MOST_BYTES,
+    tags=["accounts"],
+)
+async def import_list(
+    body: bytes,
+    staff: Principal,
+    session: AsyncSession,
+    name: Annotated[str, Parameter(max_length=LONGEST_NAME)] = "",
+    idempotency_key: KeyHeader = None,
+) -> Response[JobView]:
+    """The XLSX or CSV file itself as the body: at most 20,000 rows and 4 MB. Columns: name, phone, role, store (the
+    store's code). A person is known by the phone, and comes in by it; there are no passwords in lists.
+
+    202 with the job, whose address is in `Location`.
+    """
+    job = await imports.import_list(session, staff, body, file=name, key=idempotency_key)
+    headers = {"Location": f"/api/jobs/{job.id}"}
+    return Response(JobView.of(job), status_code=HTTP_202_ACCEPTED, headers=headers)
 
 
 @get("/api/stores/{store_id:uuid}/guides", tags=["stores"])
@@ -276,51 +306,9 @@ class _Tries:
             await self._limiter.give_back(what, who)
 
 
-async def _view(session: AsyncSession, account: Account) -> AccountView:
-    return (await _views(session, [account]))[0]
-
-
-async def _views(session: AsyncSession, accounts: Sequence[Account]) -> list[AccountView]:
-    """Of one brand."""
-    if not accounts:
-        return []
-    brand = await brands.get(session, accounts[0].brand_id)
-    store_names = await stores.names(session, [a.store_id for a in accounts if a.store_id])
-    return [
-        AccountView(
-            account_id=account.id,
-            name=account.name,
-            login=account.login,
-            role=Role(account.role),
-            brand=BrandName(brand.id, brand.name),
-            store=StoreName(account.store_id, store_names[account.store_id]) if account.store_id else None,
-            disabled=account.disabled_at is not None,
-            created_at=account.created_at,
-        )
-        for account in accounts
-    ]
-
-
 def _presented_token(request: Request[Any, Any, Any]) -> str | None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else request.cookies.get(service.COOKIE)
-
-
-def _signed_in(signed_in: SignedIn, settings: Settings, status: int) -> Response[SignedIn]:
-    cookie = _cookie(signed_in.token, settings, max_age=int(service.SESSION_TTL.total_seconds()))
-    return Response(signed_in, status_code=status, cookies=[cookie])
-
-
-def _cookie(token: str, settings: Settings, max_age: int) -> Cookie:
-    return Cookie(
-        key=service.COOKIE,
-        value=token,
-        path="/",
-        max_age=max_age,
-        httponly=True,
-        samesite="lax",
-        secure=settings.base_url.startswith("https://"),
-    )
 
 
 ROUTES = [
@@ -328,6 +316,7 @@ ROUTES = [
     show_session,
     sign_out,
     change_password,
+    choose_login,
     set_up,
     listing,
     create,
@@ -335,5 +324,7 @@ ROUTES = [
     disable,
     enable,
     reset_password,
+    import_list,
     guides,
+    *JOINING,
 ]

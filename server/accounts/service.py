@@ -6,24 +6,27 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from sqlalchemy import delete, func, update
+from sqlalchemy import and_, delete, func, not_, or_, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.accounts import passwords, rules
 from server.accounts.models import Account, OwnerInvitation, StaffSession
 from server.brands import service as brands
-from server.brands.names import name
+from server.brands.names import clean, name, wrong
 from server.kit.database import Database
 from server.kit.paging import PAGE, before
-from server.kit.principal import STORE_STAFF, Principal, Role
+from server.kit.principal import OUTSIDE_GUIDES, STORE_STAFF, Principal, Role
 from server.kit.problems import Conflict, Forbidden, Gone, NotFound, Problem
 from server.kit.settings import Settings
+from server.members.rules import phone
 from server.stores import service as stores
 
 COOKIE = "showfloor_staff"
@@ -54,11 +57,18 @@ class SetupLinkEnded(Gone):
     slug, title = "setup-link-ended", "This link was used, or a newer one was made"
 
 
+class PhoneTaken(Conflict):
+    slug, title = "phone-taken", "Somebody else of this brand has this phone"
+
+
 class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
-    login: str
+    """A login with its password, a phone, or both."""
+
     name: str
-    password: str
     role: Role
+    login: str | None = None
+    password: str | None = None
+    phone: str | None = None
     store_id: UUID | None = None
 
 
@@ -68,33 +78,55 @@ class AccountChanges(msgspec.Struct, frozen=True, kw_only=True):
     name: str | UnsetType = UNSET
     role: Role | UnsetType = UNSET
     store_id: UUID | UnsetType | None = UNSET
+    phone: str | UnsetType | None = UNSET
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """`query`: a part of a name, the beginning of a login, or the end of a phone number. `place`: who has a store, who
+    is headquarters', or who is neither's."""
+
+    query: str = ""
+    store_id: UUID | None = None
+    region_id: UUID | None = None
+    role: Role | None = None
+    place: Literal["stores", "headquarters", "outside"] | None = None
 
 
 # Accounts
 
 
 async def create_account(session: AsyncSession, brand_id: UUID, new: NewAccount) -> Account:
-    """Raises `Invalid` (422) and `LoginTaken` (409); asks nobody's leave."""
+    """Raises `Invalid` (422), `LoginTaken` and `PhoneTaken` (409); asks nobody's leave."""
     rules.must_fit(new.role, new.store_id)
+    if not rules.has_way_in(new.login, new.password is not None, new.phone):
+        raise wrong("login", "a login with its password, a phone, or both")
     if new.store_id is not None:
         await stores.open_store(session, brand_id, new.store_id)
     account = Account(
         brand_id=brand_id,
         store_id=new.store_id,
-        login=rules.login(new.login),
+        login=None if new.login is None else rules.login(new.login),
+        phone=None if new.phone is None else phone(new.phone),
         name=name(new.name),
         role=new.role.value,
-        password_hash=await passwords.hash_password(rules.password(new.password)),
+        password_hash=(
+            None if new.password is None else await passwords.hash_password(rules.password(new.password))
+        ),
     )
     made = await session.execute(
-        insert(Account)
-        .values(**account.model_dump())
-        .on_conflict_do_nothing(index_elements=["login"])
-        .returning(col(Account.id))
+        insert(Account).values(**account.model_dump()).on_conflict_do_nothing().returning(col(Account.id))
     )
     if made.scalar_one_or_none() is None:
+        if account.phone is not None and await with_phone(session, brand_id, account.phone) is not None:
+            raise PhoneTaken
         raise LoginTaken(login=account.login)
     return await get(session, brand_id, account.id)
+
+
+async def with_phone(session: AsyncSession, brand_id: UUID, number: str) -> Account | None:
+    """`number` in E.164; also a disabled one."""
+    asked = select(Account).where(col(Account.brand_id) == brand_id, col(Account.phone) == number)
+    return (await session.exec(asked)).first()
 
 
 async def hire(session: AsyncSession, actor: Principal, new: NewAccount) -> Account:
@@ -105,10 +137,11 @@ async def hire(session: AsyncSession, actor: Principal, new: NewAccount) -> Acco
 
 
 async def change(session: AsyncSession, actor: Principal, account_id: UUID, to: AccountChanges) -> Account:
-    """Another name, role or store, from the next request on; what was earned at the old store stays there.
+    """Another name, role, store or phone, from the next request on; what was earned at the old store stays there.
+    Another phone ends the sessions: whoever has the old one is out.
 
     Raises `Forbidden` where the actor may not manage the old or the new role, `NotYourself` for the own role,
-    `LastOwner` (409), `Invalid` (422) for a role without its store.
+    `LastOwner` and `PhoneTaken` (409), `Invalid` (422) for a role without its store, and for taking the only way in.
     """
     account = await _managed(session, actor, account_id)
     role = Role(account.role) if to.role is UNSET else to.role
@@ -123,8 +156,27 @@ async def change(session: AsyncSession, actor: Principal, account_id: UUID, to: 
     account.role, account.store_id = role.value, store_id
     if to.name is not UNSET:
         account.name = name(to.name)
+    if to.phone is not UNSET:
+        await _set_phone(session, account, to.phone)
     await session.flush()
     return account
+
+
+async def _set_phone(session: AsyncSession, account: Account, typed: str | None) -> None:
+    number = None if typed is None else phone(typed)
+    if number == account.phone:
+        return
+    if not rules.has_way_in(account.login, account.password_hash is not None, number):
+        raise wrong("phone", "somebody without a password needs a phone")
+    if number is not None and await with_phone(session, account.brand_id, number) is not None:
+        raise PhoneTaken
+    if account.phone is not None:
+        await end_sessions(session, account.id)
+    account.phone = number
+    try:
+        await session.flush()
+    except IntegrityError:  # somebody took it in this moment
+        raise PhoneTaken from None
 
 
 async def disable(session: AsyncSession, actor: Principal, account_id: UUID, now: datetime) -> Account:
@@ -149,17 +201,46 @@ async def reset_password(session: AsyncSession, actor: Principal, account_id: UU
     account = await _managed(session, actor, account_id)
     if account.id == actor.id:
         raise NotYourself
+    if account.login is None:
+        raise wrong("password", "without a login there is no password; they come in by phone")
     account.password_hash = await passwords.hash_password(rules.password(password))
     await end_sessions(session, account.id)
     await session.flush()
 
 
-async def listing(session: AsyncSession, brand_id: UUID, cursor: str | None) -> Sequence[Account]:
+async def listing(
+    session: AsyncSession, brand_id: UUID, asked: Filter | None = None, cursor: str | None = None
+) -> Sequence[Account]:
     """A page and one more, newest first."""
-    asked = select(Account).where(col(Account.brand_id) == brand_id)
+    asked = asked or Filter()
+    found = select(Account).where(col(Account.brand_id) == brand_id)
+    if asked.store_id is not None:
+        found = found.where(col(Account.store_id) == asked.store_id)
+    if asked.region_id is not None:
+        found = found.where(
+            col(Account.store_id).in_(await stores.ids_in_region(session, brand_id, asked.region_id))
+        )
+    if asked.role is not None:
+        found = found.where(col(Account.role) == asked.role.value)
+    if asked.place == "stores":
+        found = found.where(col(Account.store_id).is_not(None))
+    elif asked.place is not None:
+        outside = col(Account.role).in_([role.value for role in OUTSIDE_GUIDES])
+        found = found.where(
+            outside if asked.place == "outside" else and_(not_(outside), col(Account.store_id).is_(None))
+        )
+    if words := clean(asked.query):
+        digits = "".join(c for c in words if c.isdecimal())
+        ways = [
+            col(Account.name).icontains(words, autoescape=True),
+            col(Account.login).istartswith(words, autoescape=True),
+        ]
+        if len(digits) >= 4 and not words.strip("+0123456789 -()"):
+            ways.append(col(Account.phone).endswith(digits, autoescape=True))
+        found = found.where(or_(*ways))
     if last := before(cursor):
-        asked = asked.where(col(Account.id) < last)
-    return (await session.exec(asked.order_by(col(Account.id).desc()).limit(PAGE + 1))).all()
+        found = found.where(col(Account.id) < last)
+    return (await session.exec(found.order_by(col(Account.id).desc()).limit(PAGE + 1))).all()
 
 
 async def staff_of_store(session: AsyncSession, brand_id: UUID, store_id: UUID) -> Sequence[Account]:
@@ -220,6 +301,26 @@ async def change_password(
     async with database.transaction() as session:
         account = await _as_checked(session, checked)
         account.password_hash = fresh_hash
+        await end_sessions(session, account.id)
+        return await issue_session(session, account, now, SESSION_TTL), account
+
+
+async def choose_password(
+    database: Database, staff: Principal, login: str, password: str, now: datetime
+) -> tuple[str, Account]:
+    """A first login and password beside the phone. The other sessions end. Raises `LoginTaken` (409), and
+    `WrongPassword` (401) for who has one already."""
+    kept, fresh_hash = rules.login(login), await passwords.hash_password(rules.password(password))
+    async with database.transaction() as session:
+        asked = select(Account).where(col(Account.id) == staff.id).with_for_update(key_share=True)
+        account = (await session.exec(asked)).one()
+        if account.password_hash is not None or account.disabled_at is not None:
+            raise WrongPassword
+        account.login, account.password_hash = kept, fresh_hash
+        try:
+            await session.flush()
+        except IntegrityError:
+            raise LoginTaken(login=kept) from None
         await end_sessions(session, account.id)
         return await issue_session(session, account, now, SESSION_TTL), account
 
@@ -355,7 +456,7 @@ async def _check(account: Account | None, password: str) -> tuple[Account, str |
     right = await passwords.matches(account.password_hash if account else None, typed)
     if account is None or not right or account.disabled_at is not None:
         raise WrongPassword
-    outdated = passwords.is_outdated(account.password_hash)
+    outdated = passwords.is_outdated(account.password_hash or "")
     return account, await passwords.hash_password(typed) if outdated else None
 
 

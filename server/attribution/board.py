@@ -16,7 +16,7 @@ from server.attribution.models import Visit
 from server.attribution.queries import PAST_ALL
 from server.attribution.rules import Figures, GuideName, StoreName, ranking, tags
 from server.kit.paging import PAGE, Page, before, page
-from server.kit.principal import STORE_STAFF, Principal
+from server.kit.principal import INVITES, OUTSIDE_GUIDES, Principal
 from server.kit.problems import Forbidden, NotFound
 from server.orders import service as orders
 from server.orders.service import OrderView
@@ -41,6 +41,13 @@ class Board(msgspec.Struct):
     store: StoreName
     guides: list[GuideLine]
     unguided: FiguresView
+    totals: FiguresView
+
+
+class OutsideBoard(msgspec.Struct):
+    """Guides from outside by rank; `totals` is their sum."""
+
+    guides: list[GuideLine]
     totals: FiguresView
 
 
@@ -96,7 +103,8 @@ _FIGURES = """
         FROM visit WHERE {whose} AND (CAST(:room_id AS uuid) IS NULL OR room_id = :room_id) GROUP BY guide_id
         UNION ALL
         SELECT guide_id, 0, count(*), sum(amount_minor), sum(reversed_minor)
-        FROM credit WHERE {whose} AND (CAST(:room_id AS uuid) IS NULL OR room_id = :room_id) GROUP BY guide_id) f
+        FROM credit WHERE {whose} AND superseded_at IS NULL
+          AND (CAST(:room_id AS uuid) IS NULL OR room_id = :room_id) GROUP BY guide_id) f
     GROUP BY guide_id
 """
 
@@ -136,6 +144,27 @@ async def store_board(session: AsyncSession, store: StoreName, room_id: UUID | N
         store=store,
         guides=[GuideLine(rank=row.rank, guide=row.guide, **_fields(row.figures)) for row in ranking(guides)],
         unguided=FiguresView(**_fields(figures.get(None, Figures()))),
+        totals=FiguresView(**_fields(sum(figures.values(), Figures()))),
+    )
+
+
+async def outside_board(session: AsyncSession, brand_id: UUID, room_id: UUID | None = None) -> OutsideBoard:
+    """Every guide from outside, and former ones who earned without a store; of one room, or of all."""
+    whose = "brand_id = :owner_id AND store_id IS NULL AND guide_id IS NOT NULL"
+    figures = await _figures(session, whose, brand_id, room_id)
+    rows = await session.execute(
+        text(
+            """
+            SELECT id, name FROM account
+            WHERE (brand_id = :brand_id AND role = ANY(CAST(:roles AS text[])) AND disabled_at IS NULL)
+               OR id = ANY(CAST(:earned AS uuid[]))
+            """
+        ),
+        {"brand_id": brand_id, "roles": [role.value for role in OUTSIDE_GUIDES], "earned": list(figures)},
+    )
+    guides = {GuideName(row.id, row.name): figures.get(row.id, Figures()) for row in rows}
+    return OutsideBoard(
+        guides=[GuideLine(rank=row.rank, guide=row.guide, **_fields(row.figures)) for row in ranking(guides)],
         totals=FiguresView(**_fields(sum(figures.values(), Figures()))),
     )
 
@@ -191,28 +220,19 @@ async def store_orders(
     session: AsyncSession, staff: Principal, store_id: UUID, cursor: str | None
 ) -> Page[OrderView]:
     """Those that the store carried, for staff who may see it."""
-    return await orders.listing(
-        session,
-        staff,
-        status=None,
-        fulfilment=None,
-        room_id=None,
-        query=None,
-        cursor=cursor,
-        store_id=store_id,
-    )
+    return await orders.listing(session, staff, orders.Filter(store_id=store_id), cursor)
 
 
 async def guide_page(session: AsyncSession, guide: Principal) -> GuidePage:
-    """A guide's own page; a manager who invites has one too. Raises `Forbidden` (403)."""
-    if guide.role not in STORE_STAFF:
+    """A guide's own page, with a store or from outside; a manager who invites has one too. Raises `Forbidden` (403)."""
+    if guide.role not in INVITES:
         raise Forbidden("Guides and store managers have a page of their own")
     store = None
     if guide.store_id:
         row = await session.execute(text("SELECT name FROM store WHERE id = :id"), {"id": guide.store_id})
         store = StoreName(guide.store_id, row.scalar_one())
     own = (await _figures(session, "guide_id = :owner_id", guide.id, None)).get(guide.id, Figures())
-    earned = (await credits.of_guide(session, guide.id)).items
+    earned = [credits.as_seen_by(guide, one) for one in (await credits.of_guide(session, guide.id)).items]
     return GuidePage(
         store=store,
         guide=GuideName(guide.id, guide.name),

@@ -103,12 +103,14 @@ class CreditEarned(Fact, kw_only=True, frozen=True, tag="credit.earned"):
 
 
 class CreditReversed(Fact, kw_only=True, frozen=True, tag="credit.reversed"):
-    """`amount_minor` went back now, `reversed_minor` in all."""
+    """`amount_minor` went back now, `reversed_minor` in all: by a refund, or because headquarters gave the credit to
+    another (`dispute_id`)."""
 
     credit_id: UUID
     order_id: UUID
     member_id: UUID
-    refund_id: UUID
+    refund_id: UUID | None = None
+    dispute_id: UUID | None = None
     room_id: UUID | None = None
     store: StoreName | None = None
     guide: GuideName | None = None
@@ -119,6 +121,29 @@ class CreditReversed(Fact, kw_only=True, frozen=True, tag="credit.reversed"):
 
     def remembered(self) -> Sequence[Remembered]:
         return _told_inviter(self, "reversed")
+
+
+class CreditDisputed(Fact, kw_only=True, frozen=True, tag="credit.disputed"):
+    """A guide of the store appeals. `number` is the order's."""
+
+    dispute_id: UUID
+    order_id: UUID
+    number: str
+    store: StoreName | None = None
+    guide: GuideName
+
+
+class DisputeDecided(Fact, kw_only=True, frozen=True, tag="dispute.decided"):
+    """`store_id` is that of who appealed; `from_store_id` and `to_store_id`: where a granted one took the credit from
+    and where it went."""
+
+    dispute_id: UUID
+    order_id: UUID
+    number: str
+    granted: bool
+    store_id: UUID | None = None
+    from_store_id: UUID | None = None
+    to_store_id: UUID | None = None
 
 
 def _told_inviter(fact: CreditEarned | CreditReversed, step: str) -> Sequence[Remembered]:

@@ -13,13 +13,14 @@ from server.kit.clock import utc_now
 from server.kit.database import Row, document, minor, moment
 from server.kit.ids import uuid7
 
-ONE_LINK_EACH = ("room_id", "member_id", "guide_id", "store_id", "parent_id", "channel")
+ONE_LINK_EACH = ("room_id", "member_id", "guide_id", "store_id", "parent_id", "channel", "product_id")
 
 
 class InvitationLink(Row, table=True):
     """One inviter's link. A re-share has a `parent_id` and keeps the guide and store of the first link.
 
-    Asking again for the same room, channel and parent gives the same link.
+    Asking again for the same room, channel and parent gives the same link. One with a `product_id` stands as a code at
+    that product on a store's shelf: it has no room, and leads to whichever shows the product then.
     """
 
     __tablename__ = "invitation_link"
@@ -39,11 +40,13 @@ class InvitationLink(Row, table=True):
     member_id: UUID | None = None
     parent_id: UUID | None = Field(default=None, foreign_key="invitation_link.id")
     channel: str = ""
+    product_id: UUID | None = None
     created_at: datetime = moment(default_factory=utc_now)
 
 
 class Touch(Row, table=True):
-    """A member came through a link. A touch that doesn't count keeps the reason (`self-invite`, `loop`)."""
+    """A member came through a link. A touch that doesn't count keeps the reason (`self-invite`, `loop`). `until`: how
+    long it carries, by the policy in force when it happened."""
 
     __tablename__ = "touch"
     __table_args__ = (Index("ix_touch_member", "member_id", "id"),)
@@ -51,6 +54,7 @@ class Touch(Row, table=True):
     link_id: UUID = Field(foreign_key="invitation_link.id")
     member_id: UUID = Field(foreign_key="member.id")
     at: datetime = moment(default_factory=utc_now)
+    until: datetime = moment()
     refused: str | None = None
 
 
@@ -75,14 +79,29 @@ class Visit(SQLModel, table=True):
 
 
 class Credit(Row, table=True):
-    """One for each paid order. `why` keeps the touches, the rule and its version, as they were applied."""
+    """One that stands for each paid order. `why` keeps the touches, the rule and its version, as they were applied;
+    `policy_version` is the brand's policy that was in force when the order was placed.
+
+    Headquarters' decision on an appeal takes one back in full, which is then `superseded_at`, and books another, which
+    has the `dispute_id`. `reversed_minor` and `superseded_at` are the only columns that change.
+    """
 
     __tablename__ = "credit"
     __table_args__ = (
-        UniqueConstraint("order_id"),
+        Index("uq_credit_standing", "order_id", unique=True, postgresql_where=text("superseded_at IS NULL")),
+        Index("uq_credit_earned", "order_id", unique=True, postgresql_where=text("dispute_id IS NULL")),
+        Index(
+            "uq_credit_dispute", "dispute_id", unique=True, postgresql_where=text("dispute_id IS NOT NULL")
+        ),
+        Index(
+            "ix_credit_moved",
+            "order_id",
+            postgresql_where=text("dispute_id IS NOT NULL AND superseded_at IS NULL"),
+        ),
         CheckConstraint("reversed_minor >= 0 AND reversed_minor <= amount_minor", name="reversal"),
         Index("ix_credit_store", "store_id", "id"),
         Index("ix_credit_guide", "guide_id", "id"),
+        Index("ix_credit_member", "member_id"),
     )
     brand_id: UUID
     order_id: UUID
@@ -93,18 +112,132 @@ class Credit(Row, table=True):
     link_id: UUID | None = None
     rule: str
     rule_version: int
+    policy_version: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    dispute_id: UUID | None = None
     why: dict[str, Any] = document(default_factory=dict)
     amount_minor: int = minor()
     reversed_minor: int = minor(default=0)
     at: datetime = moment(default_factory=utc_now)
+    superseded_at: datetime | None = moment(default=None, nullable=True)
 
 
 class CreditReversal(Row, table=True):
-    """What a refund took back; unique for each refund."""
+    """What a refund took back, or a decision (`dispute_id`); unique for each of them."""
 
     __tablename__ = "credit_reversal"
-    __table_args__ = (UniqueConstraint("credit_id", "refund_id"),)
+    __table_args__ = (
+        UniqueConstraint("credit_id", "refund_id"),
+        Index(
+            "uq_credit_reversal_dispute", "credit_id", unique=True, postgresql_where=text("refund_id IS NULL")
+        ),
+        CheckConstraint("(refund_id IS NULL) <> (dispute_id IS NULL)", name="cause"),
+    )
     credit_id: UUID = Field(foreign_key="credit.id", index=True)
-    refund_id: UUID
+    refund_id: UUID | None = None
+    dispute_id: UUID | None = None
     amount_minor: int = minor()
+    at: datetime = moment(default_factory=utc_now)
+
+
+class CreditShare(Row, table=True):
+    """A part of a credit that somebody gets. `bp`: its rate in basis points, 0 for a bonus. `reversed_minor` is the sum
+    of its reversals and the only column that changes."""
+
+    __tablename__ = "credit_share"
+    __table_args__ = (
+        UniqueConstraint("credit_id", "kind"),
+        CheckConstraint("reversed_minor >= 0 AND reversed_minor <= amount_minor", name="reversal"),
+        Index("ix_credit_share_beneficiary", "beneficiary_id", "id"),
+    )
+    credit_id: UUID = Field(foreign_key="credit.id")
+    kind: str
+    whose: str
+    beneficiary_id: UUID
+    bp: int
+    amount_minor: int = minor()
+    reversed_minor: int = minor(default=0, sa_column_kwargs={"server_default": "0"})
+
+
+class CreditShareReversal(Row, table=True):
+    """What a reversal of the credit took back of a share."""
+
+    __tablename__ = "credit_share_reversal"
+    __table_args__ = (UniqueConstraint("share_id", "reversal_id"),)
+    share_id: UUID = Field(foreign_key="credit_share.id")
+    reversal_id: UUID = Field(foreign_key="credit_reversal.id")
+    amount_minor: int = minor()
+
+
+class NewCustomerBonus(Row, table=True):
+    """The order for which a member's one bonus is given."""
+
+    __tablename__ = "new_customer_bonus"
+    __table_args__ = (UniqueConstraint("brand_id", "member_id"), UniqueConstraint("order_id"))
+    brand_id: UUID
+    member_id: UUID
+    order_id: UUID
+
+
+class AttributionPolicy(Row, table=True):
+    """A version of a brand's policy (`policy.Policy`); never changed, only followed by the next."""
+
+    __tablename__ = "attribution_policy"
+    __table_args__ = (UniqueConstraint("brand_id", "version"),)
+    brand_id: UUID = Field(foreign_key="brand.id")
+    version: int
+    settings: dict[str, Any] = document()
+    by_id: UUID
+    at: datetime = moment(default_factory=utc_now)
+
+
+class GuideBinding(Row, table=True):
+    """A member belongs to a guide from `since` to `until`; the highest `number` of a member is the one that holds. A
+    release by hand has no guide. `reason`: `first_touch`, `first_order`, `renewed`, `by_hand`, `released`, `merged`."""
+
+    __tablename__ = "guide_binding"
+    __table_args__ = (UniqueConstraint("member_id", "number"),)
+    brand_id: UUID
+    member_id: UUID = Field(foreign_key="member.id")
+    number: int
+    guide_id: UUID | None = Field(default=None, foreign_key="account.id")
+    store_id: UUID | None = None
+    since: datetime = moment()
+    until: datetime = moment()
+    reason: str
+    policy_version: int = 0
+    touch_id: UUID | None = None
+    order_id: UUID | None = None
+    by_id: UUID | None = None
+    note: str = ""
+
+
+class CreditDispute(Row, table=True):
+    """A guide's appeal about an order's credit; open until it has a decision."""
+
+    __tablename__ = "credit_dispute"
+    __table_args__ = (
+        Index("ix_credit_dispute_brand", "brand_id", "id"),
+        Index("ix_credit_dispute_order", "order_id"),
+        Index("ix_credit_dispute_by", "by_id", "id"),
+        Index("ix_credit_dispute_store", "store_id", "id"),
+    )
+    brand_id: UUID
+    order_id: UUID
+    by_id: UUID = Field(foreign_key="account.id")
+    store_id: UUID | None = None
+    words: str
+    at: datetime = moment(default_factory=utc_now)
+
+
+class DisputeDecision(Row, table=True):
+    """One for each dispute. A granted one says to which store and guide the credit went."""
+
+    __tablename__ = "dispute_decision"
+    __table_args__ = (UniqueConstraint("dispute_id"),)
+    dispute_id: UUID = Field(foreign_key="credit_dispute.id")
+    granted: bool
+    reason: str
+    store_id: UUID | None = None
+    guide_id: UUID | None = None
+    by_id: UUID
     at: datetime = moment(default_factory=utc_now)

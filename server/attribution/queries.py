@@ -15,7 +15,8 @@ import msgspec
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from server.attribution.rules import GuideName, Link, MemberName, StoreName, Touched
+from server.attribution.policy import Policy
+from server.attribution.rules import Bound, GuideName, Link, MemberName, StoreName, Touched
 from server.kit.problems import NotFound
 
 MAX_CHAIN = 1_000
@@ -85,20 +86,95 @@ async def chain(session: AsyncSession, *, code: str | None = None, link_id: UUID
     return [_link(row) for row in rows]
 
 
-async def touches(session: AsyncSession, member_id: UUID, since: datetime) -> Sequence[Touched]:
-    """A member's newest touches, refused ones too, newest first."""
+async def touches(
+    session: AsyncSession, member_id: UUID, at: datetime, link_id: UUID | None = None
+) -> Sequence[Touched]:
+    """A member's newest touches that still carry at that time, refused ones too, newest first; and that of the link,
+    however old."""
     rows = await session.execute(
         text(
             f"""
-            SELECT t.id AS touch_id, t.at, t.refused, {_LINK_COLUMNS}
+            SELECT t.id AS touch_id, t.at, t.until, t.refused, {_LINK_COLUMNS}
             FROM touch t JOIN invitation_link l ON l.id = t.link_id {_LINK_NAMES}
-            WHERE t.member_id = :member_id AND t.at >= :since
+            WHERE t.member_id = :member_id AND (t.until >= :at OR t.link_id = CAST(:link_id AS uuid))
             ORDER BY t.id DESC LIMIT {RECENT_TOUCHES}
             """  # noqa: S608  constants of this module
         ),
-        {"member_id": member_id, "since": since},
+        {"member_id": member_id, "at": at, "link_id": link_id},
     )
-    return [Touched(touch_id=row.touch_id, at=row.at, refused=row.refused, link=_link(row)) for row in rows]
+    return [
+        Touched(touch_id=row.touch_id, at=row.at, until=row.until, refused=row.refused, link=_link(row))
+        for row in rows
+    ]
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """The policy in force at a time, and the member's binding of that time. Version 0 is the one that nobody wrote."""
+
+    at: datetime
+    policy: Policy
+    version: int
+    bound: Bound | None
+
+
+async def policy(session: AsyncSession, brand_id: UUID, version: int) -> Policy:
+    """Version 0 is the one that nobody wrote."""
+    row = await session.execute(
+        text("SELECT settings FROM attribution_policy WHERE brand_id = :brand_id AND version = :version"),
+        {"brand_id": brand_id, "version": version},
+    )
+    settings = row.scalar_one_or_none()
+    return msgspec.convert(settings, Policy) if settings is not None else Policy()
+
+
+_STANDING = text(
+    """
+    SELECT w.at, p.version, p.settings, b.id, b.number, b.since, b.until, b.reason, b.guide_id, g.name AS guide_name,
+           g.disabled_at IS NOT NULL AS guide_gone, b.store_id, s.name AS store_name,
+           s.closed_at IS NOT NULL AS store_gone
+    FROM (SELECT coalesce((SELECT created_at FROM orders WHERE id = CAST(:order_id AS uuid)),
+                          CAST(:now AS timestamptz)) AS at) w
+    LEFT JOIN LATERAL (
+        SELECT version, settings FROM attribution_policy
+        WHERE brand_id = :brand_id AND at <= w.at ORDER BY version DESC LIMIT 1) p ON true
+    LEFT JOIN LATERAL (
+        SELECT * FROM guide_binding
+        WHERE member_id = :member_id AND (CAST(:order_id AS uuid) IS NULL OR since <= w.at)
+        ORDER BY number DESC LIMIT 1) b ON true
+    LEFT JOIN account g ON g.id = b.guide_id
+    LEFT JOIN store s ON s.id = b.store_id
+    """
+)
+
+
+async def standing(
+    session: AsyncSession, brand_id: UUID, member_id: UUID, now: datetime, order_id: UUID | None = None
+) -> Standing:
+    """As of now, or of the time when the order was placed."""
+    row = (
+        await session.execute(
+            _STANDING, {"brand_id": brand_id, "member_id": member_id, "now": now, "order_id": order_id}
+        )
+    ).one()
+    bound = None
+    if row.id is not None:
+        bound = Bound(
+            binding_id=row.id,
+            number=row.number,
+            since=row.since,
+            until=row.until,
+            reason=row.reason,
+            guide=GuideName(row.guide_id, row.guide_name) if row.guide_id else None,
+            store=StoreName(row.store_id, row.store_name) if row.store_id else None,
+            guide_gone=row.guide_gone,
+            store_gone=row.store_gone,
+        )
+    return Standing(
+        at=row.at,
+        policy=msgspec.convert(row.settings, Policy) if row.settings is not None else Policy(),
+        version=row.version or 0,
+        bound=bound,
+    )
 
 
 _VIEWER = text(

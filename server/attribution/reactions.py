@@ -7,9 +7,17 @@ from collections.abc import Iterator
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from live.events import RoomEvent, control_topic, store_topic
-from server.attribution import credits, service
-from server.attribution.facts import Arrival, CreditEarned, CreditReversed, ViewerCarried, ViewerEntered
-from server.kit.facts import announces, in_transaction
+from server.attribution import bindings, credits, service
+from server.attribution.facts import (
+    Arrival,
+    CreditDisputed,
+    CreditEarned,
+    CreditReversed,
+    DisputeDecided,
+    ViewerCarried,
+    ViewerEntered,
+)
+from server.kit.facts import after_commit, announces, in_transaction
 from server.members.facts import MembersMerged
 from server.orders.facts import OrderPaid, OrderRefunded
 
@@ -19,6 +27,12 @@ async def credit_order(session: AsyncSession, fact: OrderPaid) -> None:
     await credits.earn(session, fact)
 
 
+@after_commit(OrderPaid)
+async def bind_the_buyer(session: AsyncSession, fact: OrderPaid) -> None:
+    """Apart from the payment: it locks the member's row, as a touch does."""
+    await bindings.by_order(session, fact)
+
+
 @in_transaction(OrderRefunded)
 async def reverse_credit(session: AsyncSession, fact: OrderRefunded) -> None:
     await credits.reverse(session, fact)
@@ -26,7 +40,7 @@ async def reverse_credit(session: AsyncSession, fact: OrderRefunded) -> None:
 
 @in_transaction(MembersMerged)
 async def follow_the_member(session: AsyncSession, fact: MembersMerged) -> None:
-    await service.merge(session, fact.guest_id, fact.member_id)
+    await service.merge(session, fact.guest_id, fact.member_id, fact.at)
 
 
 def _arrival(viewer: Arrival, fact: ViewerEntered | ViewerCarried) -> Iterator[RoomEvent]:
@@ -94,3 +108,32 @@ def tell_reversal(fact: CreditReversed) -> Iterator[RoomEvent]:
             guide=fact.guide,
             at=fact.at,
         )
+
+
+@announces(CreditDisputed)
+def tell_dispute(fact: CreditDisputed) -> Iterator[RoomEvent]:
+    if fact.store is not None:
+        yield fact.event(
+            store_topic(fact.store.store_id),
+            "credit.disputed",
+            dispute_id=fact.dispute_id,
+            number=fact.number,
+            guide=fact.guide,
+            at=fact.at,
+        )
+
+
+@announces(DisputeDecided)
+def tell_decision(fact: DisputeDecided) -> Iterator[RoomEvent]:
+    """To the store of who appealed, and to those that the credit left and came to."""
+    for store_id in dict.fromkeys([fact.store_id, fact.from_store_id, fact.to_store_id]):
+        if store_id is not None:
+            yield fact.event(
+                store_topic(store_id),
+                "dispute.decided",
+                dispute_id=fact.dispute_id,
+                order_id=fact.order_id,
+                number=fact.number,
+                granted=fact.granted,
+                at=fact.at,
+            )

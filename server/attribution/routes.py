@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import anyio.to_thread
 import msgspec
-from litestar import Response, get, post
+from litestar import Request, Response, get, post
 from litestar.params import Parameter
 from litestar.response import Redirect
 from litestar.status_codes import HTTP_201_CREATED, HTTP_302_FOUND
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from server.attribution import credits, poster, service
+from server.attribution import credits, poster, service, shelf_codes
 from server.attribution.credits import CreditView
+from server.attribution.policy_routes import ROUTES as POLICY_ROUTES
 from server.attribution.service import Invitation, TouchTaken
 from server.attribution.store_routes import ROUTES as STORE_ROUTES
+from server.kit import qr
 from server.kit.clock import Clock
+from server.kit.idempotency import KeyHeader, request_hash, require_key
+from server.kit.limits import LIMITED, Limiter, address_of
 from server.kit.principal import Principal
 from server.kit.problems import NotFound
 from server.kit.settings import Settings
+from server.members import limits
+from server.orders.service import Placed, PlaceOrder
 
 Code = Annotated[str, Parameter(max_length=64)]
 A_WHILE = {"Cache-Control": "public, max-age=300"}
@@ -76,8 +82,11 @@ async def touch(
 
 
 @get("/i/{code:str}", status_code=HTTP_302_FOUND, include_in_schema=False)
-async def open_invitation(code: Code, session: AsyncSession, settings: Settings) -> Redirect:
+async def open_invitation(code: Code, session: AsyncSession, settings: Settings, clock: Clock) -> Redirect:
     invitation = await service.show(session, settings.secret, code)
+    if invitation.product_id is not None:
+        path = await shelf_codes.opened(session, settings.secret, code, clock())
+        return Redirect(path, status_code=HTTP_302_FOUND)
     if invitation.room_id is None:
         raise NotFound
     return Redirect(f"/live/{invitation.room_id}?i={code}", status_code=HTTP_302_FOUND)
@@ -86,9 +95,7 @@ async def open_invitation(code: Code, session: AsyncSession, settings: Settings)
 @get("/api/invitations/{code:str}/qr.svg", tags=["invitations"])
 async def qr_code(code: Code, session: AsyncSession, settings: Settings) -> Response[bytes]:
     await service.show(session, settings.secret, code)
-    return Response(
-        poster.qr_svg(_url(settings, code)), media_type="image/svg+xml; charset=utf-8", headers=A_WHILE
-    )
+    return Response(qr.svg(_url(settings, code)), media_type="image/svg+xml; charset=utf-8", headers=A_WHILE)
 
 
 @get("/api/invitations/{code:str}/poster.png", tags=["invitations"])
@@ -109,6 +116,79 @@ async def poster_picture(
     return Response(picture, media_type="image/png", headers=A_WHILE)
 
 
+class ShelfCode(msgspec.Struct, forbid_unknown_fields=True):
+    product_id: UUID
+
+
+class ShelfCodeMade(msgspec.Struct):
+    """`url` is what the code leads to; `qr_url` and `card_url` (a PNG to print) are paths of this site."""
+
+    code: str
+    url: str
+    qr_url: str
+    card_url: str
+
+
+@post("/api/stores/{store_id:uuid}/shelf-codes", status_code=HTTP_201_CREATED, tags=["invitations"])
+async def make_shelf_code(
+    store_id: UUID,
+    data: ShelfCode,
+    staff: Principal,
+    session: AsyncSession,
+    settings: Settings,
+    clock: Clock,
+) -> ShelfCodeMade:
+    """The code for a product on a store's shelf: it opens the product in a room that is on, or its own page, and the
+    store is credited. Asked again it is the same."""
+    code = await shelf_codes.make(session, settings.secret, staff, store_id, data.product_id, clock())
+    pictures = f"/api/invitations/{code}"
+    return ShelfCodeMade(code, _url(settings, code), f"{pictures}/qr.svg", f"{pictures}/card.png")
+
+
+@get("/api/invitations/{code:str}/product", tags=["invitations"])
+async def shelf_product(code: Code, session: AsyncSession, settings: Settings) -> shelf_codes.ShelfProduct:
+    """The product at whose place on a store's shelf the code stands."""
+    return await shelf_codes.show(session, settings.secret, code)
+
+
+@get("/api/invitations/{code:str}/card.png", tags=["invitations"])
+async def shelf_card(
+    code: Code, session: AsyncSession, settings: Settings, language: Literal["zh-CN", "en"] = "zh-CN"
+) -> Response[bytes]:
+    """A card to print and put on the shelf, 750×1,000."""
+    product = await shelf_codes.show(session, settings.secret, code)
+    words = poster.CardText(
+        url=_url(settings, code),
+        brand=product.brand,
+        title=product.title,
+        store=product.store.name,
+        language=language,
+    )
+    picture = await anyio.to_thread.run_sync(poster.card_png, words)
+    return Response(picture, media_type="image/png", headers=A_WHILE)
+
+
+@post(
+    "/api/invitations/{code:str}/orders", status_code=HTTP_201_CREATED, dependencies=LIMITED, tags=["orders"]
+)
+async def order_at_shelf(
+    request: Request[Any, Any, Any],
+    code: Code,
+    data: PlaceOrder,
+    member: Principal,
+    session: AsyncSession,
+    settings: Settings,
+    limiter: Limiter,
+    clock: Clock,
+    idempotency_key: KeyHeader = None,
+) -> Placed:
+    """Order the code's product without a room, for its store. Refusals as in a room."""
+    key = require_key(idempotency_key)
+    await limiter.take("orders", address_of(request), limits.orders_per_minute(settings), 60)
+    asked = request_hash("shelf", code, data)
+    return await shelf_codes.order(session, settings.secret, member, code, data, key, asked, clock())
+
+
 @get("/api/orders/{order_id:uuid}/credits", tags=["credits"])
 async def order_credits(order_id: UUID, staff: Principal, session: AsyncSession) -> Credits:
     """Who was credited for an order, and why. For headquarters, the store's manager and the guide credited."""
@@ -122,6 +202,11 @@ ROUTES = [
     open_invitation,
     qr_code,
     poster_picture,
+    make_shelf_code,
+    shelf_product,
+    shelf_card,
+    order_at_shelf,
     order_credits,
     *STORE_ROUTES,
+    *POLICY_ROUTES,
 ]

@@ -10,11 +10,10 @@ from uuid import UUID
 
 import msgspec
 
-RULES_VERSION = 1
-"""Raise it with any change of `refusal`, `carrier` or `credit`: booked credits keep the one they were made by."""
+from server.attribution.policy import Policy
 
-WINDOW = timedelta(days=7)
-"""How long a touch carries a viewer."""
+RULES_VERSION = 2
+"""Raise it with any change of `refusal`, `carrier` or `splits`: booked credits keep the one they were made by."""
 
 RELOAD = timedelta(minutes=10)
 """Opening the same link again within this time is the same touch."""
@@ -23,9 +22,14 @@ REGULAR_FROM = 3
 
 
 class Rule(StrEnum):
+    """In the order in which they are tried; `DECISION` is headquarters', on a guide's appeal."""
+
+    BOUND_GUIDE = "bound-guide"
+    BOUND_STORE = "bound-store"
     LAST_TOUCH = "last-touch"
     ROOM_STORE = "room-store"
     BRAND = "brand"
+    DECISION = "decision"
 
 
 class StoreName(msgspec.Struct, frozen=True):
@@ -60,10 +64,38 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Touched(msgspec.Struct, frozen=True, kw_only=True):
+    """`until`: how long it carries, by the policy that was in force when it happened."""
+
     touch_id: UUID
     at: datetime
+    until: datetime
     link: Link
     refused: str | None = None
+
+
+class Bound(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest binding of a member; one that was released has no guide. `number` counts a member's bindings."""
+
+    binding_id: UUID
+    number: int
+    since: datetime
+    until: datetime
+    reason: str
+    guide: GuideName | None = None
+    store: StoreName | None = None
+    guide_gone: bool = False
+    store_gone: bool = False
+
+    def protects(self, now: datetime) -> bool:
+        """A closed store's binding stands for nobody, nor does that of a guide who left and had no store."""
+        stands = self.guide is not None and not self.store_gone and any(self.carrier)
+        return stands and self.since <= now < self.until
+
+    @property
+    def carrier(self) -> tuple[UUID | None, UUID | None]:
+        """Store and guide. A guide who has left leaves the member to the store."""
+        store_id = self.store.store_id if self.store else None
+        return store_id, (self.guide.account_id if self.guide and not self.guide_gone else None)
 
 
 class Carrier(msgspec.Struct, frozen=True):
@@ -88,42 +120,108 @@ def is_reload(latest: Touched | None, link_id: UUID, now: datetime) -> bool:
     return latest is not None and latest.link.link_id == link_id and now - latest.at < RELOAD
 
 
-def carrier(touches: Sequence[Touched], room_store_id: UUID | None, now: datetime) -> Carrier:
-    """The last touch that counts and is not older than the window; else the room's own store; else the brand.
+def carrier(
+    touches: Sequence[Touched], bound: Bound | None, room_store_id: UUID | None, now: datetime
+) -> Carrier:
+    """The guide that the member is bound to, while protected; else the last touch that counts and still carries; else
+    the room's own store; else the brand. The link of that last touch is kept also where the bound guide carries: it
+    says who shared.
 
-    A touch a little ahead of `now` counts: it was written by a process whose clock is ahead.
+    A touch or binding a little ahead of `now` counts: it was written by a process whose clock is ahead.
     """
-    valid = [t for t in touches if t.refused is None and t.at >= now - WINDOW]
-    if valid:
-        link = max(valid, key=lambda t: (t.at, t.touch_id)).link
-        return Carrier(
-            Rule.LAST_TOUCH,
-            link.store.store_id if link.store else None,
-            link.guide.account_id if link.guide else None,
-            link.link_id,
-        )
+    valid = [t for t in touches if t.refused is None and t.until >= now]
+    link = max(valid, key=lambda t: (t.at, t.touch_id)).link if valid else None
+    if bound is not None and bound.protects(max(now, bound.since)):
+        store_id, guide_id = bound.carrier
+        rule = Rule.BOUND_GUIDE if guide_id else Rule.BOUND_STORE
+        return Carrier(rule, store_id, guide_id, link.link_id if link else None)
+    if link is not None:
+        return Carrier(Rule.LAST_TOUCH, *_carrier_of(link), link.link_id)
     if room_store_id is not None:
         return Carrier(Rule.ROOM_STORE, room_store_id)
     return Carrier(Rule.BRAND)
 
 
-def rule_of(store_id: UUID | None, link_id: UUID | None) -> Rule:
-    """The rule that an order was carried by, read from what the claim fixed."""
-    if link_id is not None:
-        return Rule.LAST_TOUCH
+def _carrier_of(link: Link) -> tuple[UUID | None, UUID | None]:
+    return (
+        link.store.store_id if link.store else None,
+        link.guide.account_id if link.guide else None,
+    )
+
+
+def rule_of(
+    store_id: UUID | None, guide_id: UUID | None, link: Link | None, bound: Bound | None, now: datetime
+) -> Rule:
+    """The rule that an order was carried by, read from what the claim fixed. `bound`: the member's binding at `now`,
+    when the order was placed."""
+
+    def carried(by: tuple[UUID | None, UUID | None]) -> bool:
+        return by[1] == guide_id and by[0] in (
+            None,
+            store_id,
+        )  # without a store of one's own, it is the room's
+
+    if guide_id is not None and not (link and carried(_carrier_of(link))):
+        return Rule.BOUND_GUIDE
+    if bound is not None and bound.protects(now) and carried(bound.carrier):
+        return Rule.BOUND_GUIDE if guide_id else Rule.BOUND_STORE
+    if link is not None:
+        return Rule.LAST_TOUCH if _carrier_of(link)[0] in (None, store_id) else Rule.BOUND_STORE
     return Rule.ROOM_STORE if store_id is not None else Rule.BRAND
 
 
-def why(
-    link_id: UUID | None, touches: Sequence[Touched], chain: Sequence[Link], amount_minor: int
-) -> dict[str, Any]:
+def binds_now(policy: Policy, moment: str, guide_id: UUID | None, bound: Bound | None, now: datetime) -> bool:
+    """Whether a counted touch or a paid order (`moment`: `first_touch`, `first_order`) binds the member to its guide.
+    Who is protected stays with whom they have."""
+    if guide_id is None or policy.binds != moment:
+        return False
+    return bound is None or not bound.protects(now)
+
+
+def renews_now(policy: Policy, guide_id: UUID | None, bound: Bound | None, now: datetime) -> bool:
+    """Whether a paid order through the bound guide begins the protection anew."""
+    if bound is None or bound.guide is None or not policy.renews or policy.binds == "never":
+        return False
+    longer = now + policy.protection > bound.until
+    return bound.guide.account_id == guide_id and bound.protects(now) and longer
+
+
+def sharers(chain: Sequence[Link], buyer_id: UUID) -> list[UUID]:
+    """Members who shared, nearest to the buyer first: nobody twice, and never the buyer."""
+    ids = (link.inviter_id for link in chain)
+    return [who for who in dict.fromkeys(ids) if who is not None and who != buyer_id]
+
+
+class Ground(msgspec.Struct, frozen=True, kw_only=True):
+    """What a credit stands on. `touches`: newest first; `chain`: the link that brought the buyer, then those it was
+    shared from; `placed_at`: when the order was; `policy`: the one in force then."""
+
+    placed_at: datetime
+    policy: Policy
+    policy_version: int
+    touches: Sequence[Touched] = ()
+    chain: Sequence[Link] = ()
+    bound: Bound | None = None
+
+
+def why(rule: Rule, link_id: UUID | None, ground: Ground, amount_minor: int) -> dict[str, Any]:
     """What a credit keeps for its "why this credit" page, as plain JSON.
 
-    `touches`: newest first, `counted` marks the one that decided; `chain`: the inviters from the first to the one
-    who brought the buyer; `sums`: in minor units.
+    `touches`: newest first, `counted` marks the one that decided, and `outcome` says it in one word for each
+    (`counted`, `brought`: it brought the buyer, whose guide is bound; `earlier`, `after-order`, or why it was refused);
+    `chain`: the inviters from the first to the one who brought the buyer; `sums`: in minor units.
     """
-    newest = sorted(touches, key=lambda t: (t.at, t.touch_id), reverse=True)
+    newest = sorted(ground.touches, key=lambda t: (t.at, t.touch_id), reverse=True)
     deciding = next((t for t in newest if t.refused is None and t.link.link_id == link_id), None)
+    by_binding = rule in (Rule.BOUND_GUIDE, Rule.BOUND_STORE)
+
+    def outcome(touch: Touched) -> str:
+        if touch.refused is not None:
+            return touch.refused
+        if touch is deciding:
+            return "brought" if by_binding else "counted"
+        return "after-order" if touch.at > ground.placed_at else "earlier"
+
     body: dict[str, Any] = msgspec.to_builtins(
         {
             "touches": [
@@ -137,12 +235,15 @@ def why(
                     "inviter": touch.link.member,
                     "refused": touch.refused,
                     "counted": touch is deciding,
+                    "outcome": outcome(touch),
                 }
                 for touch in newest
             ],
-            "chain": [_inviter(link) for link in reversed(chain)],
+            "chain": [_inviter(link) for link in reversed(ground.chain)],
             "sums": {"order_minor": amount_minor, "credit_minor": amount_minor},
-            "window_days": WINDOW.days,
+            "window_days": ground.policy.window_days,
+            "placed_at": ground.placed_at,
+            "binding": ground.bound,
         }
     )
     return body

@@ -12,14 +12,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from server.attribution import codes, queries, rules
+from server.attribution import bindings, codes, queries, rules
 from server.attribution.checks import verify as verify
 from server.attribution.facts import Arrival, LinkTouched, ViewerCarried, ViewerEntered
 from server.attribution.models import ONE_LINK_EACH, InvitationLink, Touch, Visit
 from server.attribution.rules import GuideName, Link, StoreName
 from server.kit.facts import record
 from server.kit.ids import uuid7
-from server.kit.principal import STORE_STAFF, Principal
+from server.kit.principal import INVITES, STORE_STAFF, Principal
 from server.kit.problems import Forbidden, NotFound
 
 SCREEN = "screen"
@@ -27,10 +27,11 @@ SCREEN = "screen"
 
 
 class Invitation(msgspec.Struct, frozen=True, kw_only=True):
-    """What anyone who holds the code may know."""
+    """What anyone who holds the code may know. A code on a store's shelf has a `product_id` in the place of a room."""
 
     code: str
     room_id: UUID | None
+    product_id: UUID | None
     title: str
     brand: str
     store: StoreName | None
@@ -56,9 +57,9 @@ async def invite(
 ) -> str:
     """The code of the inviter's own link into a room; the same one for the same channel.
 
-    A guide's or manager's link stands for them and their store. A member's is a re-share: its parent is the link that
-    carries the member in that room, whose guide and store it keeps; where not everybody may enter, only who was in
-    invites others. Raises `NotFound`, `Forbidden` (403).
+    A guide's or manager's link stands for them and their store, an outside guide's for them alone. A member's is a
+    re-share: its parent is the link that carries the member in that room, whose guide and store it keeps; where not
+    everybody may enter, only who was in invites others. Raises `NotFound`, `Forbidden` (403).
     """
     room = await queries.room(session, inviter.brand_id, room_id)
     if inviter.kind == "member":
@@ -75,8 +76,10 @@ async def invite(
             created_at=now,
         )
     else:
-        if inviter.role not in STORE_STAFF or inviter.store_id is None:
+        if inviter.role not in INVITES or (inviter.role in STORE_STAFF and inviter.store_id is None):
             raise Forbidden("Guides and store managers invite")
+        if channel == SCREEN and inviter.store_id is None:
+            raise Forbidden("A wall screen is a store's")
         if room.store_id not in (None, inviter.store_id):
             raise NotFound
         link = InvitationLink(
@@ -88,10 +91,10 @@ async def invite(
             channel=channel,
             created_at=now,
         )
-    return await _keep(session, secret, link)
+    return await keep(session, secret, link)
 
 
-async def _keep(session: AsyncSession, secret: str, link: InvitationLink) -> str:
+async def keep(session: AsyncSession, secret: str, link: InvitationLink) -> str:
     """Write the link, or find the one that this inviter has; a code that is taken is made anew."""
     for _ in range(3):
         statement = insert(InvitationLink).values({**link.model_dump(), "code": codes.new(secret)})
@@ -114,12 +117,12 @@ async def _carrier_of(
 ) -> rules.Carrier:
     visit = await session.get(Visit, (room.room_id, member_id))
     if visit is not None:
-        rule = rules.rule_of(visit.store_id, visit.link_id)
-        return rules.Carrier(rule, visit.store_id, visit.guide_id, visit.link_id)
+        return rules.Carrier(rules.Rule.LAST_TOUCH, visit.store_id, visit.guide_id, visit.link_id)
     if room.audience != "public":
         raise NotFound
-    recent = await queries.touches(session, member_id, now - rules.WINDOW)
-    return rules.carrier(recent, room.store_id, now)
+    recent = await queries.touches(session, member_id, now)
+    standing = await queries.standing(session, room.brand_id, member_id, now)
+    return rules.carrier(recent, standing.bound, room.store_id, now)
 
 
 async def show(session: AsyncSession, secret: str, code: str) -> Invitation:
@@ -129,8 +132,9 @@ async def show(session: AsyncSession, secret: str, code: str) -> Invitation:
         await session.execute(
             text(
                 """
-                SELECT b.name, r.title FROM invitation_link l JOIN brand b ON b.id = l.brand_id
-                LEFT JOIN room r ON r.id = l.room_id WHERE l.id = :id
+                SELECT b.name, coalesce(r.title, p.title), l.product_id
+                FROM invitation_link l JOIN brand b ON b.id = l.brand_id
+                LEFT JOIN room r ON r.id = l.room_id LEFT JOIN product p ON p.id = l.product_id WHERE l.id = :id
                 """
             ),
             {"id": link.link_id},
@@ -140,6 +144,7 @@ async def show(session: AsyncSession, secret: str, code: str) -> Invitation:
     return Invitation(
         code=code,
         room_id=link.room_id,
+        product_id=row[2],
         title=row[1] or "",
         brand=row[0],
         store=link.store,
@@ -173,21 +178,24 @@ async def touch(
     if await _brand_of(session, link.link_id) != brand_id:
         raise NotFound
     viewer = await queries.lock_viewer(session, brand_id, member_id)
-    recent = await queries.touches(session, viewer.member_id, now - rules.RELOAD)
+    recent = await queries.touches(session, viewer.member_id, now)
     if rules.is_reload(recent[0] if recent else None, link.link_id, now):
         return _taken(recent[0].touch_id, link, recent[0].refused)
+    standing = await queries.standing(session, brand_id, viewer.member_id, now)
     row = Touch(
         id=uuid7(),
         brand_id=brand_id,
         link_id=link.link_id,
         member_id=viewer.member_id,
         at=now,
+        until=now + standing.policy.window,
         refused=rules.refusal(viewer.member_id, chain),
     )
     session.add(row)
     await session.flush()
     if row.refused is None:
-        await _follow(session, brand_id, viewer, link, row)
+        bound = await bindings.by_touch(session, brand_id, viewer.member_id, row, link, standing)
+        await _follow(session, brand_id, viewer, link, row, bound)
     return _taken(row.id, link, row.refused)
 
 
@@ -204,7 +212,12 @@ async def _brand_of(session: AsyncSession, link_id: UUID) -> UUID | None:
 
 
 async def _follow(
-    session: AsyncSession, brand_id: UUID, viewer: queries.Viewer, link: Link, row: Touch
+    session: AsyncSession,
+    brand_id: UUID,
+    viewer: queries.Viewer,
+    link: Link,
+    row: Touch,
+    bound: rules.Bound | None,
 ) -> None:
     await record(
         session,
@@ -227,15 +240,14 @@ async def _follow(
     if visit is None:  # who opens a link into a room comes to the room; the page's socket follows
         await enter(session, link.room_id, viewer.member_id, brand_id, None, row.at)
         return
-    carried = (
-        link.store.store_id if link.store else None,
-        link.guide.account_id if link.guide else None,
-    )
-    moved = (visit.store_id, visit.guide_id) != carried
-    visit.store_id, visit.guide_id = carried
+    touched = rules.Touched(touch_id=row.id, at=row.at, until=row.until, link=link)
+    carrier = rules.carrier([touched], bound, None, row.at)
+    moved = (visit.store_id, visit.guide_id) != (carrier.store_id, carrier.guide_id)
+    visit.store_id, visit.guide_id = carrier.store_id, carrier.guide_id
     visit.link_id = link.link_id
     await session.flush()
     if moved:
+        store, guide = await queries.names(session, visit.store_id, visit.guide_id)
         await record(
             session,
             ViewerCarried(
@@ -243,7 +255,7 @@ async def _follow(
                 at=row.at,
                 room_id=visit.room_id,
                 link_id=link.link_id,
-                viewer=_arrival(viewer, viewer.earlier_visits - 1, link.store, link.guide),
+                viewer=_arrival(viewer, viewer.earlier_visits - 1, store, guide),
             ),
         )
 
@@ -281,8 +293,9 @@ async def enter(
     visit = await session.get(Visit, (room_id, viewer.member_id))
     if visit is not None:
         return visit
-    recent = await queries.touches(session, viewer.member_id, now - rules.WINDOW)
-    carrier = rules.carrier(recent, room_store_id, now)
+    recent = await queries.touches(session, viewer.member_id, now)
+    standing = await queries.standing(session, brand_id, viewer.member_id, now)
+    carrier = rules.carrier(recent, standing.bound, room_store_id, now)
     visit = Visit(
         room_id=room_id,
         member_id=viewer.member_id,
@@ -311,9 +324,9 @@ async def enter(
 # Merging
 
 
-async def merge(session: AsyncSession, guest_id: UUID, member_id: UUID) -> None:
-    """A guest's touches, visits and credits become the member's. Where both were in a room, the visit stands whose
-    link was opened last."""
+async def merge(session: AsyncSession, guest_id: UUID, member_id: UUID, now: datetime) -> None:
+    """A guest's touches, visits, bindings and credits become the member's. Where both were in a room, the visit stands
+    whose link was opened last; where both are bound, whoever was bound first keeps them."""
     values = {"guest": guest_id, "member": member_id}
     await session.execute(text("UPDATE touch SET member_id = :member WHERE member_id = :guest"), values)
     await session.execute(
@@ -349,3 +362,19 @@ async def merge(session: AsyncSession, guest_id: UUID, member_id: UUID) -> None:
         ),
         values,
     )
+    await session.execute(
+        text(
+            "UPDATE credit_share SET beneficiary_id = :member WHERE beneficiary_id = :guest AND whose = 'member'"
+        ),
+        values,
+    )
+    await session.execute(
+        text(
+            """
+            UPDATE new_customer_bonus b SET member_id = :member WHERE member_id = :guest
+              AND NOT EXISTS (SELECT 1 FROM new_customer_bonus o WHERE o.member_id = :member)
+            """
+        ),
+        values,
+    )
+    await bindings.merge(session, guest_id, member_id, now)

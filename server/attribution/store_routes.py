@@ -11,11 +11,11 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.attribution import board, credits
-from server.attribution.board import ArrivalView, Board, GuidePage
+from server.attribution.board import ArrivalView, Board, GuidePage, OutsideBoard
 from server.attribution.credits import CreditView
 from server.attribution.models import Visit
 from server.kit.paging import Page
-from server.kit.principal import Principal
+from server.kit.principal import HEADQUARTERS, Principal, allow
 from server.orders.service import OrderView
 
 Cursor = Annotated[str | None, Parameter(max_length=64)]
@@ -55,10 +55,16 @@ async def store_arrivals(
     return await board.arrivals(session, col(Visit.store_id) == store_id, cursor)
 
 
+@get("/api/outside-guides/board", guards=[allow(*HEADQUARTERS)], tags=["stores"])
+async def outside_board(staff: Principal, session: AsyncSession, room_id: UUID | None = None) -> OutsideBoard:
+    """Distributors and group owners by what they brought, of one room or of all."""
+    return await board.outside_board(session, staff.brand_id, room_id)
+
+
 @get("/api/guide", tags=["stores"])
 async def own_page(staff: Principal, session: AsyncSession) -> GuidePage:
     """The calling guide's own arrivals, credits and orders, newest first, and what they sum to."""
     return await board.guide_page(session, staff)
 
 
-ROUTES = [store_board, store_orders, store_credits, store_arrivals, own_page]
+ROUTES = [store_board, store_orders, store_credits, store_arrivals, outside_board, own_page]

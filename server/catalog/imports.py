@@ -1,4 +1,7 @@
-"""Products from a merchant's list: good rows land, each other row is named, the same file again changes nothing."""
+"""Products from a merchant's list: good rows land, each other row is named, the same file again changes nothing.
+
+A list of products is a job; what is asked with a say in it (`land`) is one act, for lists as short as a room's shelf.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,17 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from server.catalog import rules, service, sheet
 from server.catalog.facts import NewPrice, NewSku, ProductCreated, SkusAdded
 from server.catalog.models import Product, Sku
-from server.catalog.sheet import RowProblem, SheetRow
+from server.catalog.sheet import Sheet, SheetRow
 from server.kit.facts import Fact, record
+from server.kit.jobs.models import Job
+from server.kit.jobs.run import Run, work
+from server.kit.jobs.service import start
+from server.kit.principal import Principal
+from server.kit.sheets import RowProblem
+
+KIND = "catalog.import"
+BATCH = 100
+"""Rows of one transaction: short enough that nobody waits long for the catalog's lock, or for the worker's loop."""
 
 
 class Imported(msgspec.Struct):
@@ -43,13 +55,45 @@ class Landed(msgspec.Struct):
     products: list[UUID]
 
 
-async def import_sheet(session: AsyncSession, brand_id: UUID, body: bytes) -> Imported:
+async def import_sheet(
+    session: AsyncSession, staff: Principal, body: bytes, *, name: str = "", key: str | None = None
+) -> Job:
     """A row is a SKU that is known by its code, or without one by its title and variant.
 
     A new SKU brings its stock along; a known one takes the row's price, and its stock stays what the ledger says.
-    Rows of one title are one product. Raises `UnreadableSheet` (422).
+    Rows of one title are one product. The job counts rows `created`, `updated` (another price), `unchanged`, `refused`.
+
+    Raises `UnreadableSheet` (422) for a file whose header says that it is no such list, `KeyReused` (422).
     """
-    return (await land(session, brand_id, body, lambda landing: None)).report
+    await asyncio.to_thread(sheet.check, body)
+    return await start(session, staff, KIND, upload=body, name=name, key=key)
+
+
+@work(KIND)
+async def _import(run: Run) -> None:
+    read = await asyncio.to_thread(sheet.read, await run.upload())
+    read.rows = _with_words(read.rows)
+    await run.expect(read.count)
+    for batch in sheet.batches(read, BATCH, start=run.done):
+        async with run.step(batch.count) as step:
+            report = (await _land(step.session, run.brand_id, batch, lambda landing: None)).report
+            landed = report.created + report.updated + report.unchanged
+            step.count(
+                created=report.created,
+                updated=report.updated,
+                unchanged=report.unchanged,
+                refused=report.rows - landed,
+            )
+            step.refuse(report.problems)
+
+
+def _with_words(rows: Sequence[SheetRow]) -> list[SheetRow]:
+    """A product is made by its title's first row, but any of them may describe it."""
+    words: dict[str, str] = {}
+    for row in rows:
+        if row.description:
+            words.setdefault(row.title, row.description)
+    return [msgspec.structs.replace(row, description=words.get(row.title, "")) for row in rows]
 
 
 async def land(
@@ -58,12 +102,20 @@ async def land(
     body: bytes,
     object_to: Callable[[Landing], RowProblem | None],
 ) -> Landed:
-    """`import_sheet` with a say in it: asked once for each good row, in the list's order; a row that is objected to
-    changes nothing."""
-    read = await asyncio.to_thread(sheet.read, body)
+    """What a job does, in one act and with a say in it: asked once for each good row, in the list's order; a row that
+    is objected to changes nothing. Raises `UnreadableSheet` (422)."""
+    return await _land(session, brand_id, await asyncio.to_thread(sheet.read, body), object_to)
+
+
+async def _land(
+    session: AsyncSession,
+    brand_id: UUID,
+    read: Sheet,
+    object_to: Callable[[Landing], RowProblem | None],
+) -> Landed:
     await service.one_writer_at_a_time(session, brand_id)
     known = await _Known.load(session, brand_id, read.rows)
-    report = Imported(read.count, 0, 0, 0, read.problems)
+    report = Imported(read.count, 0, 0, 0, list(read.problems))
     landings: list[Landing] = []
     prices: list[NewPrice] = []
     fresh: dict[str, list[SheetRow]] = {}

@@ -27,7 +27,7 @@ class Sku(Row, table=True):
     __tablename__ = "sku"
     __table_args__ = (
         UniqueConstraint("brand_id", "code"),
-        CheckConstraint("price_minor >= 0", name="price"),
+        CheckConstraint("price_minor > 0", name="price"),
     )
     brand_id: UUID
     product_id: UUID = Field(foreign_key="product.id", index=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from io import BytesIO
 
 from PIL import Image, ImageCms, ImageOps
@@ -15,6 +16,8 @@ MOST_BYTES = 10 * 1024 * 1024
 MOST_PIXELS = 64_000_000
 """Decoded, 64 megapixels are 190 MB; phones make up to 50 with their largest setting."""
 EDGE = 800
+MOST_JPEG_BYTES = 300_000
+"""Some chats leave a larger picture out."""
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
 
 _THREADS = ThreadPoolExecutor(1, thread_name_prefix="pictures")  # one at a time bounds the memory
@@ -27,6 +30,25 @@ class UnreadablePicture(Problem):
 async def prepare(body: bytes) -> tuple[str, bytes]:
     """(SHA-256 in hex, WebP). Raises `UnreadablePicture` (422)."""
     return await asyncio.get_running_loop().run_in_executor(_THREADS, _prepare, body)
+
+
+async def as_jpeg(webp: bytes) -> bytes:
+    """A kept picture for chats that show no WebP: at most 300 kB, on white where it can be seen through."""
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, _as_jpeg, webp)
+
+
+@lru_cache(maxsize=64)
+def _as_jpeg(webp: bytes) -> bytes:
+    with Image.open(BytesIO(webp), formats=("WEBP",)) as opened:
+        layer = opened.convert("RGBA")
+    plain = Image.new("RGB", layer.size, "white")
+    plain.paste(layer, mask=layer)
+    for quality in (85, 70, 50):
+        out = BytesIO()
+        plain.save(out, "JPEG", quality=quality, optimize=True, progressive=True)
+        if out.tell() <= MOST_JPEG_BYTES:
+            break
+    return out.getvalue()
 
 
 def _prepare(body: bytes) -> tuple[str, bytes]:

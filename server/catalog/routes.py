@@ -9,11 +9,13 @@ from uuid import UUID
 import msgspec
 from litestar import Request, Response, get, patch, post, put
 from litestar.params import Parameter
-from litestar.status_codes import HTTP_304_NOT_MODIFIED
+from litestar.status_codes import HTTP_202_ACCEPTED, HTTP_304_NOT_MODIFIED
 from msgspec import UNSET, UnsetType
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.catalog import imports, pictures, rules, service, sheet
+from server.kit.idempotency import KeyHeader
+from server.kit.jobs.service import LONGEST_NAME, JobView
 from server.kit.money import PositiveMinor, PriceMinor
 from server.kit.paging import Page, page
 from server.kit.principal import Principal, allow
@@ -22,6 +24,8 @@ from server.kit.problems import NotFound
 Text = Annotated[str, msgspec.Meta(max_length=400)]
 LongText = Annotated[str, msgspec.Meta(max_length=20_000)]
 Units = Annotated[int, msgspec.Meta(ge=0, le=rules.MOST_STOCK)]
+IMAGE_TYPES = {"webp": "image/webp", "jpg": "image/jpeg"}
+"""By the ending of the name."""
 KEEPS_CATALOG = [allow(*rules.KEEPS_CATALOG)]
 
 
@@ -139,28 +143,45 @@ async def set_image(
 
 @post(
     "/api/products/imports",
+    status_code=HTTP_202_ACCEPTED,
     guards=KEEPS_CATALOG,
     request_max_body_size=sheet.MOST_BYTES,
     tags=["catalog"],
 )
-async def import_sheet(body: bytes, staff: Principal, session: AsyncSession) -> imports.Imported:
-    """The CSV file itself as the body: at most 5,000 rows and 2 MB. Columns: title, variant, price, stock, code."""
-    return await imports.import_sheet(session, staff.brand_id, body)
+async def import_sheet(
+    body: bytes,
+    staff: Principal,
+    session: AsyncSession,
+    name: Annotated[str, Parameter(max_length=LONGEST_NAME)] = "",
+    idempotency_key: KeyHeader = None,
+) -> Response[JobView]:
+    """The XLSX or CSV file itself as the body: at most 5,000 rows and 2 MB. Columns: title, variant, price, stock,
+    code, description. `name` is the file's, for whoever reads of the job.
+
+    202 with the job, whose address is in `Location`: ask there how far it is. Good rows land, bad ones are named; the
+    same list again changes nothing, and with the same `Idempotency-Key` it is the same job.
+    """
+    job = await imports.import_sheet(session, staff, body, name=name, key=idempotency_key)
+    headers = {"Location": f"/api/jobs/{job.id}"}
+    return Response(JobView.of(job), status_code=HTTP_202_ACCEPTED, headers=headers)
 
 
 @get("/images/{name:str}", tags=["catalog"], media_type="image/webp")
 async def image(name: str, request: Request[Any, Any, Any], session: AsyncSession) -> Response[bytes]:
-    """A picture by the hash of its bytes: it never changes, so browsers keep it for good."""
+    """A picture by the hash of its bytes: it never changes, so browsers keep it for good. With the ending `jpg` the
+    same as JPEG, for chats that show no WebP."""
     sha256, _, ending = name.partition(".")
-    if ending != "webp" or not re.fullmatch(r"[0-9a-f]{64}", sha256):
+    if ending not in IMAGE_TYPES or not re.fullmatch(r"[0-9a-f]{64}", sha256):
         raise NotFound
-    headers = {"ETag": f'"{sha256}"', "Cache-Control": "public, max-age=31536000, immutable"}
+    tag = sha256 if ending == "webp" else f"{sha256}.{ending}"
+    headers = {"ETag": f'"{tag}"', "Cache-Control": "public, max-age=31536000, immutable"}
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(b"", status_code=HTTP_304_NOT_MODIFIED, headers=headers)
-    webp = await service.picture(session, sha256)
-    if webp is None:
+    kept = await service.picture(session, sha256)
+    if kept is None:
         raise NotFound
-    return Response(webp, media_type="image/webp", headers=headers)
+    shown = kept if ending == "webp" else await pictures.as_jpeg(kept)
+    return Response(shown, media_type=IMAGE_TYPES[ending], headers=headers)
 
 
 ROUTES = [listing, create, show, change, add_sku, set_image, import_sheet, image]

@@ -173,13 +173,17 @@ async def tell_prices(session: AsyncSession, brand_id: UUID, prices: Iterable[Ne
 
 async def set_picture(session: AsyncSession, product: Product, sha256: str, webp: bytes) -> None:
     """As `pictures.prepare` made it."""
-    await session.execute(
-        insert(Picture).values(**Picture(sha256=sha256, body=webp).model_dump()).on_conflict_do_nothing()
-    )
+    await keep_picture(session, sha256, webp)
     if product.image != sha256:
         product.image = sha256
         await session.flush()
         await record(session, ProductChanged(brand_id=product.brand_id, product_id=product.id))
+
+
+async def keep_picture(session: AsyncSession, sha256: str, webp: bytes) -> None:
+    await session.execute(
+        insert(Picture).values(**Picture(sha256=sha256, body=webp).model_dump()).on_conflict_do_nothing()
+    )
 
 
 async def picture_product(session: AsyncSession, product: Product, body: bytes) -> None:
@@ -268,6 +272,12 @@ async def lines(session: AsyncSession, brand_id: UUID, sku_ids: Sequence[UUID]) 
 async def picture(session: AsyncSession, sha256: str) -> bytes | None:
     asked = select(Picture.body).where(col(Picture.sha256) == sha256)
     return (await session.exec(asked)).first()
+
+
+async def missing_pictures(session: AsyncSession, sha256s: Sequence[str]) -> set[str]:
+    """Those that were never kept."""
+    asked = select(Picture.sha256).where(col(Picture.sha256).in_(sha256s))
+    return set(sha256s) - set((await session.exec(asked)).all())
 
 
 async def skus_of(session: AsyncSession, product_ids: Sequence[UUID]) -> Sequence[Sku]:

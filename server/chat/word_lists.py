@@ -12,7 +12,6 @@ from sqlalchemy import Boolean, Integer, String, text
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from server.catalog.sheet import RowProblem
 from server.chat import word_sheet, words
 from server.chat.acts import Place, must_moderate, note
 from server.chat.models import ModerationAct, Word
@@ -21,6 +20,7 @@ from server.kit.ids import uuid7
 from server.kit.paging import PAGE, before
 from server.kit.principal import Principal, Role
 from server.kit.problems import Conflict, Forbidden, NotFound
+from server.kit.sheets import RowProblem
 
 KEEPS_WORDS = frozenset({Role.OWNER, Role.OPERATOR})
 MOST_WORDS = 20_000

@@ -11,10 +11,10 @@ from itertools import count
 import msgspec
 
 from server.brands.names import clean
-from server.catalog.sheet import RowProblem
 from server.chat import words
 from server.chat.words import Effect, WordRule
 from server.kit.problems import Invalid, Problem
+from server.kit.sheets import RowProblem
 
 MOST_ROWS = 20_000
 MOST_BYTES = 4 * 1024 * 1024

@@ -140,12 +140,15 @@ async def marks(session: AsyncSession, room_id: UUID) -> list[Mark]:
 
 
 async def stores(session: AsyncSession, room_id: UUID) -> list[StoreSales]:
-    """By what they sold; orders that no store carried are in the room's sums only."""
+    """By what they sold; orders that no store carried are in the room's sums only. A credit that was moved counts for
+    whom it went to."""
     rows = await session.execute(
         text(
             """
             SELECT s.id, s.name, sum(o.amount_minor)::bigint AS amount_minor, count(*) AS orders
-            FROM orders o JOIN store s ON s.id = o.store_id
+            FROM orders o
+            LEFT JOIN credit c ON c.order_id = o.id AND c.superseded_at IS NULL AND c.dispute_id IS NOT NULL
+            JOIN store s ON s.id = CASE WHEN c.id IS NULL THEN o.store_id ELSE c.store_id END
             WHERE o.room_id = :room_id AND o.paid_at IS NOT NULL
             GROUP BY s.id ORDER BY amount_minor DESC, s.name, s.id
             """
@@ -177,7 +180,10 @@ async def guides(session: AsyncSession, room_id: UUID) -> list[GuideSales]:
         text(
             """
             SELECT g.id, g.name, s.name, count(*), sum(o.amount_minor)::bigint AS amount_minor
-            FROM orders o JOIN account g ON g.id = o.guide_id LEFT JOIN store s ON s.id = o.store_id
+            FROM orders o
+            LEFT JOIN credit c ON c.order_id = o.id AND c.superseded_at IS NULL AND c.dispute_id IS NOT NULL
+            JOIN account g ON g.id = CASE WHEN c.id IS NULL THEN o.guide_id ELSE c.guide_id END
+            LEFT JOIN store s ON s.id = CASE WHEN c.id IS NULL THEN o.store_id ELSE c.store_id END
             WHERE o.room_id = :room_id AND o.paid_at IS NOT NULL
             GROUP BY g.id, s.name ORDER BY amount_minor DESC, g.id LIMIT :top
             """

@@ -62,9 +62,11 @@ _SUMS = text(
 _STORES = text(
     """
     SELECT s.id, s.name, o.amount_minor, o.orders
-    FROM (SELECT store_id, sum(amount_minor)::bigint AS amount_minor, count(*) AS orders FROM orders
-          WHERE brand_id = :brand_id AND id >= :first_id AND paid_at >= :since AND store_id IS NOT NULL
-          GROUP BY store_id) o
+    FROM (SELECT CASE WHEN c.id IS NULL THEN p.store_id ELSE c.store_id END AS store_id,
+                 sum(p.amount_minor)::bigint AS amount_minor, count(*) AS orders
+          FROM orders p
+          LEFT JOIN credit c ON c.order_id = p.id AND c.superseded_at IS NULL AND c.dispute_id IS NOT NULL
+          WHERE p.brand_id = :brand_id AND p.id >= :first_id AND p.paid_at >= :since GROUP BY 1) o
     JOIN store s ON s.id = o.store_id ORDER BY o.amount_minor DESC, s.name LIMIT :most
     """
 )

@@ -28,7 +28,7 @@ from server.demo import pictures
 from server.demo.goods import GOODS
 from server.flash_sales import service as flash_sales
 from server.flash_sales.models import FlashSale
-from server.flash_sales.service import NewSale
+from server.flash_sales.service import NewSale, Offer
 from server.kit.clock import utc_now
 from server.kit.database import Database
 from server.kit.ids import uuid7
@@ -131,7 +131,7 @@ async def _room_on_air(session: AsyncSession, brand_id: UUID, host: Principal, n
     if room.state == "paused":  # the end of an earlier run
         return await rooms.direct(session, host, room.id, stage.Resume(), now)
     room = await rooms.direct(session, host, room.id, stage.Start(), now)
-    if room.pinned_id is None and (cards := await shelf.cards(session, room)):
+    if not room.pinned_ids and (cards := await shelf.cards(session, room)):
         await rooms.pin(session, host, room.id, cards[0].product_id, now)
     return room
 
@@ -229,7 +229,11 @@ async def _sale(
     at_headquarters = (Pool.HEADQUARTERS, owner.brand_id)
     if (await stock.free(session, [sku_id], [at_headquarters]))[sku_id] < SALE_STOCK:
         await stock.adjust(session, owner.brand_id, sku_id, *at_headquarters, MORE_STOCK, uuid7())
-    new = NewSale(sku_id, 9_900, SALE_STOCK, SALE_TITLE, 1, 300, int(SALE_FOR.total_seconds()))
+    new = NewSale(
+        offers=[Offer(sku_id, 9_900, SALE_STOCK)],
+        title=SALE_TITLE,
+        duration_seconds=int(SALE_FOR.total_seconds()),
+    )
     sale = await flash_sales.create(session, owner, room_id, new)
     await flash_sales.open_sale(session, sale, now)
     return sale.id

@@ -25,10 +25,11 @@ from server.kit.clock import Clock
 from server.kit.database import Database
 from server.kit.ids import uuid7
 from server.kit.paging import Page, page
-from server.kit.principal import Principal
-from server.kit.problems import Invalid
+from server.kit.principal import Principal, Role
+from server.kit.problems import Forbidden, Invalid
 from server.kit.settings import Settings
 from server.rooms import service as rooms
+from server.rooms.models import Room
 
 _FEED = "/rooms/{room_id:uuid}/feed"
 _TOKENS = "/api/rooms/{room_id:uuid}/feed-tokens"
@@ -73,8 +74,8 @@ async def make_token(
     settings: Settings,
     clock: Clock,
 ) -> NewToken:
-    """For a tool of the merchant's own, by whoever may see the room's figures."""
-    room = await rooms.to_count(session, staff, room_id)
+    """For a tool of the merchant's own, by whoever may see the room's figures and does more than read."""
+    room = await _to_lend(session, staff, room_id)
     token, row = await tokens.issue(session, room.id, staff.id, data.name.strip(), data.days, clock())
     feed = f"/rooms/{room_id}/feed"
     return NewToken(
@@ -106,8 +107,16 @@ async def revoke_token(
     room_id: FromPath[UUID], token_id: FromPath[UUID], staff: Principal, session: AsyncSession, clock: Clock
 ) -> None:
     """What it has open ends within half a minute."""
-    room = await rooms.to_count(session, staff, room_id)
+    room = await _to_lend(session, staff, room_id)
     await tokens.revoke(session, room.id, token_id, clock())
+
+
+async def _to_lend(session: AsyncSession, staff: Principal, room_id: UUID) -> Room:
+    """Raises `NotFound`, and `Forbidden` also for who may only read: a token outlasts a sign-in."""
+    room = await rooms.to_count(session, staff, room_id)
+    if staff.role is Role.READ_ONLY:
+        raise Forbidden
+    return room
 
 
 def _view(token: FeedToken, made_by: str) -> FeedTokenView:

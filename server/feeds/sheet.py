@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 
 from server.feeds.export import Happened
+from server.kit.sheets import harmless
 
 CHUNK = 32 * 1024
 """Characters gathered before they are sent."""
@@ -29,8 +30,6 @@ COLUMNS = (
 
 BOM = "\ufeff"  # without it Excel takes UTF-8 for the system's own code page
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson; charset=utf-8"}
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def as_jsonl(rows: AsyncIterator[Happened]) -> AsyncIterator[bytes]:
@@ -72,12 +71,6 @@ def _cell(value: Any) -> str | int | None:
             return value
         case _:
             return None
-
-
-def harmless(text: str) -> str:
-    """Never a formula: viewers choose their names and lines, and a spreadsheet runs what begins like one (OWASP, CSV
-    injection)."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def disposition(title: str, at: datetime, form: str) -> str:

@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 
 from live.events import RoomEvent, room_topic
-from server.flash_sales import service
+from server.flash_sales import cards, laying, selling
 from server.flash_sales.gate import Gate, GateDown
 from server.kit.clock import Clock
 from server.kit.database import Database, log_failure
@@ -45,11 +45,11 @@ class SaleWatch:
         while not stop.is_set():
             try:
                 async with self._database.transaction() as session:
-                    ended = await service.close_due(session, self._clock())
+                    ended = await selling.close_due(session, self._clock())
                 for sale_id in ended:
                     await self._lay(sale_id)
                 async with self._database.transaction() as session:
-                    rooms = await service.running(session, self._clock())
+                    rooms = await selling.running(session, self._clock())
                 await self._tell(rooms)
                 looks += 1
                 if looks % LOOKS_A_GATE_CHECK == 0:
@@ -64,7 +64,7 @@ class SaleWatch:
             self._told.clear()
             return
         async with self._database.transaction() as session:
-            units = await service.moved_units(session, list(rooms))
+            units = await cards.moved_units(session, list(rooms))
         changed = {sale_id: lines for sale_id, lines in units.items() if self._told.get(sale_id) != lines}
         if changed:
             await self._publish(
@@ -83,7 +83,7 @@ class SaleWatch:
     async def check_gates(self, sale_ids: Sequence[UUID]) -> None:
         """Lay a gate anew when it is gone, or differs from the ledger and stays so."""
         async with self._database.transaction() as session:
-            units = await service.moved_units(session, sale_ids)
+            units = await cards.moved_units(session, sale_ids)
         for sale_id in sale_ids:
             try:
                 at_gate = await Gate(self._redis, sale_id).free()
@@ -106,4 +106,4 @@ class SaleWatch:
     async def _lay(self, sale_id: UUID) -> None:
         self._strikes.pop(sale_id, None)
         with contextlib.suppress(GateDown):
-            await service.lay_gate(self._database, self._redis, sale_id)
+            await laying.lay_gate(self._database, self._redis, sale_id)

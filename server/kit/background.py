@@ -13,9 +13,9 @@ log = structlog.get_logger()
 
 class Background:
     def __init__(self) -> None:
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks: dict[str, asyncio.Task[Any]] = {}
 
-    def once(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+    def once(self, name: str, work: Coroutine[Any, Any, Any]) -> None:
         """Start `work` unless work of that name is under way."""
         if name in self._tasks:
             work.close()
@@ -23,7 +23,7 @@ class Background:
         task = self._tasks[name] = asyncio.create_task(work)
         task.add_done_callback(lambda done: self._finished(name, done))
 
-    def _finished(self, name: str, task: asyncio.Task[None]) -> None:
+    def _finished(self, name: str, task: asyncio.Task[Any]) -> None:
         self._tasks.pop(name, None)
         if not task.cancelled() and (error := task.exception()):
             log.error("background work failed", work=name, exc_info=error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 
 Clock = Callable[[], datetime]
 
@@ -13,3 +13,8 @@ SHOP_ZONE = timezone(timedelta(hours=8))
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def day_begins(day: date) -> datetime:
+    """The shop's midnight before that day."""
+    return datetime.combine(day, time(), SHOP_ZONE)

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from server.kit.tokens import derive, sign
 
+DEVICE = "Showfloor-Device"
+"""The header that names it."""
+
 
 def device_key(secret: str, name: str | None) -> bytes | None:
     """16 bytes that stand for the device; None where it has no name."""

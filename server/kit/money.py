@@ -19,3 +19,9 @@ def share(amount_minor: int, part_minor: int, whole_minor: int) -> int:
     For running totals: give the new total and subtract what was booked, so that the parts sum to the whole.
     """
     return amount_minor * part_minor // whole_minor if whole_minor else 0
+
+
+def shown_money(minor: int) -> str:
+    """As a page says it: ¥1,299, ¥29.90."""
+    yuan, fen = divmod(minor, 100)
+    return f"¥{yuan:,}" if not fen else f"¥{yuan:,}.{fen:02}"

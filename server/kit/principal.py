@@ -28,6 +28,8 @@ class Role(StrEnum):
     GUIDE = "guide"
     FINANCE = "finance"
     READ_ONLY = "read_only"
+    DISTRIBUTOR = "distributor"
+    GROUP_OWNER = "group_owner"
     MEMBER = "member"
 
 
@@ -36,6 +38,11 @@ HEADQUARTERS = frozenset({Role.OWNER, Role.OPERATOR, Role.FINANCE, Role.READ_ONL
 RUNS_ROOMS = frozenset({Role.OWNER, Role.OPERATOR, Role.HOST})
 MODERATES = RUNS_ROOMS | {Role.MODERATOR}
 STORE_STAFF = frozenset({Role.MANAGER, Role.GUIDE})
+"""Have a store."""
+OUTSIDE_GUIDES = frozenset({Role.DISTRIBUTOR, Role.GROUP_OWNER})
+"""Bring customers of their own without a store: they see those and what they earn, and no store's."""
+INVITES = STORE_STAFF | OUTSIDE_GUIDES
+"""Have links of their own into rooms, and a page of what came by them."""
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):

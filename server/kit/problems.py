@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, ClassVar
 
 import asyncpg
@@ -15,6 +16,14 @@ from server.kit.database import cause_of, is_away
 log = structlog.get_logger()
 
 PROBLEM_JSON = "application/problem+json"
+
+
+class Wired(msgspec.Struct, frozen=True):
+    """An answer as ASGI sends it."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
 
 
 class Problem(Exception):
@@ -38,6 +47,16 @@ class Problem(Exception):
             **({"detail": self.detail} if self.detail else {}),
             **self.data,
         }
+
+    @cached_property
+    def wired(self) -> Wired:
+        """The answer, for whoever sends it without the framework; made once, however many get it."""
+        body = self.body()
+        raw = msgspec.json.encode(body)
+        headers = [(b"content-type", PROBLEM_JSON.encode()), (b"content-length", b"%d" % len(raw))]
+        if (wait := body.get("retry_after_s")) is not None:
+            headers.append((b"retry-after", str(wait).encode()))
+        return Wired(self.status, headers, raw)
 
 
 class NotSignedIn(Problem):

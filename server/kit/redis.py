@@ -85,17 +85,17 @@ class Script:
 
     def __init__(self, path: Path) -> None:
         self.name = path.stem
-        self._source = path.read_text()
-        self._sha = sha1(self._source.encode(), usedforsecurity=False).hexdigest()
+        self.source = path.read_text()
+        self.sha = sha1(self.source.encode(), usedforsecurity=False).hexdigest()
 
     async def __call__(self, client: Redis, keys: list[str], arguments: list[Any]) -> Any:
         """Raises `GateDown`. A script that ran and failed is a bug and raises as it is."""
         try:
             async with asyncio.timeout(WITHIN_S):
                 try:
-                    return await client.evalsha(self._sha, len(keys), *keys, *arguments)
+                    return await client.evalsha(self.sha, len(keys), *keys, *arguments)
                 except NoScriptError:
-                    return await client.eval(self._source, len(keys), *keys, *arguments)  # loads it too
+                    return await client.eval(self.source, len(keys), *keys, *arguments)  # loads it too
         except (RedisConnectionError, RedisTimeoutError, BrokerUnavailable, OSError) as error:
             raise GateDown(str(error)) from error
 

@@ -28,6 +28,7 @@ class Member(Row, table=True):
             unique=True,
             postgresql_where=text("merged_into IS NULL AND phone IS NOT NULL"),
         ),
+        Index("ix_member_merged", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
     )
     brand_id: UUID = Field(foreign_key="brand.id", index=True)
     name: str
@@ -53,6 +54,30 @@ class TimelineEntry(Row, table=True):
     at: datetime = moment()
     fact_id: UUID
     data: dict[str, Any] = document(default_factory=dict)
+
+
+class MemberAddress(Row, table=True):
+    """Where a member's parcels go. `used_at` is when an order was sent there last, or when it was written down."""
+
+    __tablename__ = "member_address"
+    __table_args__ = (
+        Index("uq_member_address_default", "member_id", unique=True, postgresql_where=text("is_default")),
+    )
+    member_id: UUID = Field(foreign_key="member.id", index=True)
+    name: str
+    phone: str
+    province: str
+    city: str
+    district: str = ""
+    detail: str
+    is_default: bool = False
+    used_at: datetime = moment()
+
+    def label(self) -> dict[str, str]:
+        """As an order keeps it; a municipality is said once."""
+        region = [self.province, "" if self.city == self.province else self.city, self.district]
+        address = " ".join(part for part in (*region, self.detail) if part)
+        return {"name": self.name, "phone": self.phone, "address": address}
 
 
 class PhoneCode(Row, table=True):

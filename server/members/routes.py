@@ -20,6 +20,7 @@ from server.kit.paging import Page, page
 from server.kit.principal import HEADQUARTERS, Principal, Role, allow
 from server.kit.settings import Settings
 from server.members import limits, phones, rules, service
+from server.members.address_routes import ROUTES as ADDRESSES
 from server.members.models import Member, TimelineEntry
 from server.members.sms import Sms, provide_sms
 from server.members.tokens import member_tokens
@@ -237,4 +238,4 @@ async def _brand(session: AsyncSession, request: Request[Any, Any, Any], data: A
     return await service.brand_for(session, data.brand_id, data.room_id)
 
 
-ROUTES = [create_guest, send_code, prove_phone, show_me, change_me, listing, show, timeline]
+ROUTES = [create_guest, send_code, prove_phone, show_me, change_me, listing, show, timeline, *ADDRESSES]

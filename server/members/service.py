@@ -23,7 +23,7 @@ from server.kit.principal import Principal, Role
 from server.kit.problems import Conflict, Invalid, NotFound
 from server.members import rules
 from server.members.models import Member, TimelineEntry, brand_of_room, visited
-from server.members.tokens import member_tokens
+from server.members.tokens import Bearer, member_tokens
 
 SEES_PHONES = frozenset({Role.OWNER, Role.OPERATOR})
 """Whole numbers are for those who may write to members."""
@@ -36,6 +36,11 @@ class NotSetUp(Conflict):
 async def authenticate(database: Database, secret: str, token: str, now: datetime) -> Principal | None:
     """Whose token it is; a merged guest's is the member's. `None` when it is forged or over."""
     return await member_tokens(secret).authenticate(database, token, now)
+
+
+def bearer(secret: str, token: str, now: datetime) -> Bearer | None:
+    """Whom a token was issued to, without a look at the store; `None` where that can't be told."""
+    return member_tokens(secret).bearer(token, now)
 
 
 # Guests and members

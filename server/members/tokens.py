@@ -31,6 +31,13 @@ class Known(msgspec.Struct, frozen=True):
     name: str
 
 
+class Bearer(msgspec.Struct, frozen=True):
+    """Whom a token was issued to; a guest may have been merged since."""
+
+    member_id: UUID
+    brand_id: UUID
+
+
 class MemberTokens:
     """Issues and reads the tokens of one installation; remembers who they belong to."""
 
@@ -40,11 +47,20 @@ class MemberTokens:
 
     def issue(self, member: Member, now: datetime) -> str:
         self._remember(member.id, Known(member.id, member.brand_id, member.name), now)
-        return self._signer.issue({"sub": str(member.id)}, now, TTL)
+        claims = {"sub": str(member.id), "brand": str(member.brand_id)}
+        return self._signer.issue(claims, now, TTL)
 
     def forget(self, member_id: UUID) -> None:
         """After a change, so that this process knows of it at once."""
         self._known.pop(member_id, None)
+
+    def bearer(self, token: str, now: datetime) -> Bearer | None:
+        """What the token says by itself; `None` when it is forged or over, or older than its saying so."""
+        try:
+            claims = self._signer.read(token, now)
+            return Bearer(UUID(claims["sub"]), UUID(claims["brand"]))
+        except (BadToken, KeyError, ValueError):
+            return None
 
     async def authenticate(self, database: Database, token: str, now: datetime) -> Principal | None:
         try:

@@ -94,9 +94,24 @@ class OrdersReleased(Fact, kw_only=True, frozen=True, tag="orders.released"):
         ]
 
 
+class HoldExtended(Fact, kw_only=True, frozen=True, tag="hold.extended"):
+    """Staff gave the buyer `seconds` more, until `pay_by`. `name` is the buyer's."""
+
+    order_id: UUID
+    hold_id: UUID
+    number: str
+    member_id: UUID
+    name: str
+    room_id: UUID | None = None
+    sale_id: UUID | None = None
+    seconds: int
+    pay_by: datetime
+
+
 class OrderRefunded(Fact, kw_only=True, frozen=True, tag="order.refunded"):
     """`refunded_minor` is the running total that counts against the order's own amount (money that came twice and
-    went back doesn't). `closed` says that all of it went back."""
+    went back doesn't). `closed` says that all of it went back; `lines` are the units it was for, where staff named
+    them, and `returned` how many units are free to be sold again."""
 
     order_id: UUID
     number: str
@@ -112,6 +127,8 @@ class OrderRefunded(Fact, kw_only=True, frozen=True, tag="order.refunded"):
     refunded_minor: int
     order_amount_minor: int
     closed: bool = False
+    lines: list[SoldLine] = msgspec.field(default_factory=list)
+    returned: int = 0
 
     def remembered(self) -> Sequence[Remembered]:
         return [_line("refund", self, self.room_id, amount_minor=self.amount_minor)]

@@ -16,9 +16,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from server.kit.facts import record
 from server.kit.principal import Principal
 from server.kit.problems import NotFound, Problem
+from server.members import addresses
 from server.orders import reading, rules
 from server.orders.facts import OrderFulfilled
-from server.orders.models import Order, OrderEvent
+from server.orders.models import Order, OrderEvent, OrderLine
 from server.orders.rules import WrongStatus
 from server.stores import service as stores
 
@@ -28,15 +29,20 @@ class WrongPickUpCode(Problem):
 
 
 async def set_delivery(
-    session: AsyncSession, member: Principal, order_id: UUID, delivery: dict[str, Any]
+    session: AsyncSession, member: Principal, order_id: UUID, delivery: dict[str, Any], now: datetime
 ) -> None:
-    """Where it goes: an address, or an open store of the brand to pick it up at. Until it is on its way.
+    """Where it goes: an address typed or of the member's book (the order keeps its own copy), or an open store of the
+    brand to pick it up at. Until it is on its way.
 
     Raises `WrongStatus` (409), `NotFound`, `Invalid` (422).
     """
     order = await reading.own(session, member, order_id, lock=True)
-    if order.status not in {"awaiting_payment", "paid"} or order.fulfilment in {"shipped", "picked_up"}:
+    if order.status not in {"awaiting_payment", "paid"} or order.fulfilment in rules.HANDED_OVER:
         raise WrongStatus(order_status=order.status)
+    await _must_have_units(session, order)
+    if delivery["method"] == "address":
+        book = await addresses.use(session, order.member_id, UUID(delivery["address_id"]), now)
+        delivery = {"method": "delivery", **book.label(), "note": delivery["note"]}
     if delivery["method"] == "pick_up":
         store = await stores.open_store(session, order.brand_id, UUID(delivery["store_id"]))
         delivery = {**delivery, "store_name": store.name, "store_address": store.address}
@@ -46,6 +52,13 @@ async def set_delivery(
     if order.status == "paid":
         order.fulfilment = "to_pick_up" if delivery["method"] == "pick_up" else "to_ship"
     await session.flush()
+
+
+async def _must_have_units(session: AsyncSession, order: Order) -> None:
+    """Raises `WrongStatus` (409) where all units were refunded."""
+    lines = await session.exec(select(OrderLine).where(OrderLine.order_id == order.id))
+    if rules.nothing_left(lines.all()):
+        raise WrongStatus(order_status=order.status, fulfilment=order.fulfilment)
 
 
 async def _draw_code(session: AsyncSession, order_id: UUID) -> None:
@@ -80,6 +93,7 @@ async def ship(
     order = await _to_fulfil(session, staff, order_id)
     if order.fulfilment not in {"none", "to_ship"}:
         raise WrongStatus(order_status=order.status, fulfilment=order.fulfilment)
+    await _must_have_units(session, order)
     order.delivery = {
         **(order.delivery or {"method": "delivery"}),
         "carrier": carrier,
@@ -101,7 +115,9 @@ async def pick_up(session: AsyncSession, staff: Principal, order_id: UUID, code:
 async def pick_up_by_code(
     session: AsyncSession, staff: Principal, store_id: UUID, code: str, now: datetime
 ) -> UUID:
-    """The code typed at a store's counter finds its order. Raises `WrongPickUpCode` (409)."""
+    """The code typed at a store's counter finds its order. Raises `WrongPickUpCode` (409), `NotFound` for another
+    brand's store."""
+    await stores.of_brand(session, staff.brand_id, store_id)
     found = await session.execute(
         text(
             "SELECT id FROM orders WHERE brand_id = :brand_id AND pick_up_code = :code AND status = 'paid' "
@@ -149,8 +165,7 @@ async def _to_fulfil(session: AsyncSession, staff: Principal, order_id: UUID) ->
     order = (await session.exec(select(Order).where(Order.id == order_id).with_for_update())).first()
     if order is None or order.brand_id != staff.brand_id:
         raise NotFound
-    stores = {UUID(str(store)) for store in (order.store_id, (order.delivery or {}).get("store_id")) if store}
-    if not rules.may_fulfil(staff, order.brand_id, stores):
+    if not rules.may_fulfil(staff, order.brand_id, rules.stores_of(order.store_id, order.delivery)):
         raise NotFound
     if order.status != "paid":
         raise WrongStatus(order_status=order.status)

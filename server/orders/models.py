@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
-from sqlmodel import Field
+from sqlmodel import Field, SQLModel
 
 from server.kit.clock import utc_now
 from server.kit.database import Row, document, minor, moment
@@ -19,13 +19,14 @@ class Order(Row, table=True):
     `key` and `request_hash` are the buyer's Idempotency-Key and what came with it. `store_id` and `guide_id` are who
     carried the buyer, fixed at the claim. `refund_due_minor` is money that came too late or twice and must go back;
     booking the refund moves it to `refunded_minor`. `goods_refunded_minor` is the part of `refunded_minor` that counts
-    against the goods, and so against the credit: money that came twice goes back without touching it.
+    against the goods, and so against the credit: money that came twice goes back without touching it. `note` is the
+    buyer's to the merchant.
     """
 
     __tablename__ = "orders"
     __table_args__ = (
         UniqueConstraint("member_id", "key"),
-        CheckConstraint("amount_minor >= 0", name="amount"),
+        CheckConstraint("amount_minor > 0", name="amount"),
         CheckConstraint("refunded_minor + refund_due_minor <= paid_minor", name="refund"),
         Index("ix_orders_due", "pay_by", postgresql_where=text("status = 'awaiting_payment'")),
         Index("ix_orders_sale", "sale_id", postgresql_where=text("sale_id IS NOT NULL")),
@@ -35,6 +36,22 @@ class Order(Row, table=True):
             "id",
             postgresql_where=text("fulfilment IN ('to_ship', 'to_pick_up')"),
         ),
+        Index(
+            "ix_orders_handed_over",
+            "brand_id",
+            "fulfilment",
+            "id",
+            postgresql_where=text("fulfilment IN ('shipped', 'picked_up')"),
+        ),
+        Index(
+            "ix_orders_ended",
+            "brand_id",
+            "status",
+            "id",
+            postgresql_where=text("status IN ('expired', 'cancelled', 'closed')"),
+        ),
+        Index("ix_orders_refund_due", "brand_id", "id", postgresql_where=text("refund_due_minor > 0")),
+        Index("ix_orders_guide", "guide_id", "id", postgresql_where=text("guide_id IS NOT NULL")),
         Index(
             "uq_orders_pick_up_code",
             "brand_id",
@@ -55,6 +72,7 @@ class Order(Row, table=True):
     store_id: UUID | None = None
     guide_id: UUID | None = None
     link_id: UUID | None = None
+    device: bytes | None = None
     member_id: UUID = Field(foreign_key="member.id")
     hold_id: UUID
     key: str
@@ -64,6 +82,7 @@ class Order(Row, table=True):
     fulfilment: str = "none"
     delivery: dict[str, Any] | None = document(default=None, nullable=True)
     pick_up_code: str | None = None
+    note: str = Field(default="", sa_column_kwargs={"server_default": ""})
     amount_minor: int = minor()
     paid_minor: int = minor(default=0, sa_column_kwargs={"server_default": "0"})
     refunded_minor: int = minor(default=0, sa_column_kwargs={"server_default": "0"})
@@ -75,17 +94,37 @@ class Order(Row, table=True):
 
 
 class OrderLine(Row, table=True):
+    """`refunded` counts units whose money went back by line, `returned` those that are free to be sold again."""
+
     __tablename__ = "order_line"
+    __table_args__ = (
+        CheckConstraint("price_minor > 0 OR gift", name="price"),
+        CheckConstraint("returned <= quantity AND refunded <= quantity", name="units"),
+    )
     order_id: UUID = Field(foreign_key="orders.id", index=True)
     sku_id: UUID
     title: str
     image: str | None = None
     quantity: int
     price_minor: int = minor()
+    gift: bool = Field(default=False, sa_column_kwargs={"server_default": "false"})
+    refunded: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    returned: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+
+
+class OrderRefundLine(SQLModel, table=True):
+    """Units of a line that one refund was for. `refund_id` is the first part of what was booked under its key."""
+
+    __tablename__ = "order_refund_line"
+    __table_args__ = (CheckConstraint("quantity > 0", name="quantity"),)
+    refund_id: UUID = Field(primary_key=True)
+    line_id: UUID = Field(primary_key=True, foreign_key="order_line.id", index=True)
+    quantity: int
 
 
 class OrderEvent(Row, table=True):
-    """One step of an order's history, shown to the buyer and to staff. `actor_id` is who of the staff made it."""
+    """One step of an order's history, shown to the buyer and to staff. `actor_id` is who of the staff made it,
+    `amount_minor` what a refund sent back."""
 
     __tablename__ = "order_event"
     order_id: UUID = Field(foreign_key="orders.id", index=True)
@@ -93,3 +132,4 @@ class OrderEvent(Row, table=True):
     at: datetime = moment(default_factory=utc_now)
     note: str = ""
     actor_id: UUID | None = None
+    amount_minor: int | None = minor(default=None, nullable=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text, update
@@ -34,9 +35,14 @@ async def start_payment(
     provider: str,
     return_url: str,
     now: datetime,
+    scene: payments.Scene = "desktop",
+    payer: dict[str, Any] | None = None,
 ) -> Payment:
-    """Raises `NotFound`, `PaymentTooLate` (410), `WrongStatus` (409)."""
-    order = await reading.own(session, member, order_id)
+    """The payment's row; the order's is locked, so that none begins for an order that is paid at this moment.
+
+    Raises `NotFound`, `PaymentTooLate` (410), `WrongStatus` (409), and what `payments.create` raises.
+    """
+    order = await reading.own(session, member, order_id, lock=True)
     if order.status == "expired" or (order.status == "awaiting_payment" and order.pay_by <= now):
         raise PaymentTooLate
     if order.status != "awaiting_payment":
@@ -53,11 +59,16 @@ async def start_payment(
         amount_minor=order.amount_minor,
         title=title,
         return_url=return_url,
+        expires_at=order.pay_by,
+        scene=scene,
+        payer=payer,
     )
 
 
 async def book_payment(session: AsyncSession, order_id: UUID, amount_minor: int, now: datetime) -> None:
-    """Money for an order came in: it is paid if it still waited, else the money is due back."""
+    """Money for an order came in: it is paid if it still waited, else the money is due back. Either way nobody waits
+    for another payment of it."""
+    await payments.withdraw(session, "order", [order_id])
     order = (
         await session.exec(
             update(Order)

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from server.brands.names import clean_lines
 from server.kit.clock import SHOP_ZONE
 from server.kit.facts import record
 from server.kit.idempotency import KeyReused
@@ -19,10 +20,12 @@ from server.kit.principal import Principal
 from server.kit.problems import Conflict, Invalid
 from server.members import service as members
 from server.members.audience import must_take
+from server.orders import pricing
 from server.orders.facts import HeldOrder, OrdersHeld
 from server.orders.models import Order, OrderEvent, OrderLine
+from server.orders.pricing import Price, Wanted
 from server.stock import service as stock
-from server.stock.rules import Pool
+from server.stock.rules import Pool, pools_of
 from server.stock.service import OutOfStock, Taking
 
 HOLD_FOR = timedelta(minutes=15)
@@ -50,6 +53,14 @@ def new_number(now: datetime) -> str:
     return f"{now.astimezone(SHOP_ZONE):%y%m%d}{readable_code(10)}"
 
 
+class Carried(msgspec.Struct, frozen=True):
+    """Who carries the buyer."""
+
+    store_id: UUID | None = None
+    guide_id: UUID | None = None
+    link_id: UUID | None = None
+
+
 class Placed(msgspec.Struct):
     hold_id: UUID
     order_id: UUID
@@ -66,36 +77,88 @@ async def place(
     asked: bytes,
     now: datetime,
     seen: Mapping[UUID, int] | None = None,
+    note: str = "",
 ) -> Placed:
-    """An order of ordinary products at shelf prices: from the carrying store's pool, else from headquarters'.
+    """An order of ordinary products at shelf prices: from what is set aside for the room, else from the
+    carrying store's pool, else from headquarters'.
 
     `seen` are the prices in minor units that the buyer was shown. The credit stays with the store either way. The same
     key gives the same order. Raises `OutOfStock`, `PriceChanged`, `TooManyUnpaid` (409), `KeyReused` (422), `Invalid`
     (422: not on this room's shelf), and the refusals of the room's audience (403, 404).
     """
+    member_id = await _one_at_a_time(session, member)
+    if earlier := await _earlier(session, member_id, key, asked):
+        return earlier
+    await must_take(session, room_id, member_id)
+    prices = await pricing.on_shelf(session, member.brand_id, room_id, [line.sku_id for line in lines])
+    carried = Carried(*await pricing.carriers(session, member_id, room_id))
+    return await _order(
+        session, member, member_id, room_id, carried, prices, lines, key, asked, now, seen or {}, note
+    )
+
+
+async def place_at_shelf(
+    session: AsyncSession,
+    member: Principal,
+    product_id: UUID,
+    carried: Carried,
+    lines: Sequence[Taking],
+    key: str,
+    asked: bytes,
+    now: datetime,
+    seen: Mapping[UUID, int] | None = None,
+    note: str = "",
+) -> Placed:
+    """The same without a room: of a product whose code stands on a store's shelf, and for that store. Raises what
+    `place` raises but for a room's refusals."""
+    member_id = await _one_at_a_time(session, member)
+    if earlier := await _earlier(session, member_id, key, asked):
+        return earlier
+    prices = await pricing.of_product(session, member.brand_id, product_id)
+    return await _order(
+        session, member, member_id, None, carried, prices, lines, key, asked, now, seen or {}, note
+    )
+
+
+async def _one_at_a_time(session: AsyncSession, member: Principal) -> UUID:
+    """The present member, whose orders are placed one after the other."""
     member_id = await members.present_id(session, member.id)
     await session.execute(
         text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"order:{member_id}"}
     )
-    if earlier := await _earlier(session, member_id, key, asked):
-        return earlier
-    await must_take(session, room_id, member_id)
+    return member_id
+
+
+async def _order(
+    session: AsyncSession,
+    member: Principal,
+    member_id: UUID,
+    room_id: UUID | None,
+    carried: Carried,
+    prices: Mapping[UUID, Price],
+    lines: Sequence[Taking],
+    key: str,
+    asked: bytes,
+    now: datetime,
+    seen: Mapping[UUID, int],
+    note: str,
+) -> Placed:
     await _must_have_paid(session, member_id)
-    prices = await _shelf_prices(session, member.brand_id, room_id, [line.sku_id for line in lines])
-    _must_be_as_seen(prices, seen or {})
-    store_id, guide_id, link_id = await _carriers(session, member_id, room_id)
+    _must_be_sold(prices, lines)
+    _must_be_as_seen(prices, seen)
     order = Order(
         brand_id=member.brand_id,
         room_id=room_id,
-        store_id=store_id,
-        guide_id=guide_id,
-        link_id=link_id,
+        store_id=carried.store_id,
+        guide_id=carried.guide_id,
+        link_id=carried.link_id,
         member_id=member_id,
-        hold_id=await _hold(session, member.brand_id, store_id, lines),
+        hold_id=await _hold(session, pools_of(member.brand_id, carried.store_id, room_id), lines),
         key=key,
         request_hash=asked,
         number=new_number(now),
-        amount_minor=sum(prices[line.sku_id].price_minor * line.quantity for line in lines),
+        note=clean_lines(note),
+        amount_minor=pricing.sums(prices, [Wanted(line.sku_id, line.quantity) for line in lines]).total_minor,
         pay_by=(now + HOLD_FOR).replace(microsecond=0),
         created_at=now,
     )
@@ -108,7 +171,7 @@ async def place(
     return _placed(order)
 
 
-def _line(order_id: UUID, quantity: int, price: _Price) -> OrderLine:
+def _line(order_id: UUID, quantity: int, price: Price) -> OrderLine:
     return OrderLine(
         order_id=order_id,
         sku_id=price.sku_id,
@@ -153,28 +216,9 @@ async def _must_have_paid(session: AsyncSession, member_id: UUID) -> None:
         raise TooManyUnpaid(most=MOST_WAITING)
 
 
-async def _carriers(
-    session: AsyncSession, member_id: UUID, room_id: UUID
-) -> tuple[UUID | None, UUID | None, UUID | None]:
-    """(store, guide, invitation link) that carry this member in the room."""
-    rows = await session.execute(
-        text(
-            "SELECT coalesce(v.store_id, r.store_id), v.guide_id, v.link_id FROM room r "
-            "LEFT JOIN visit v ON v.room_id = r.id AND v.member_id = :member_id WHERE r.id = :room_id"
-        ),
-        {"room_id": room_id, "member_id": member_id},
-    )
-    store_id, guide_id, link_id = rows.one()
-    return store_id, guide_id, link_id
-
-
-async def _hold(
-    session: AsyncSession, brand_id: UUID, store_id: UUID | None, lines: Sequence[Taking]
-) -> UUID:
-    """All lines from the store's pool, or all from headquarters'. Raises `OutOfStock` (409)."""
+async def _hold(session: AsyncSession, pools: Sequence[tuple[Pool, UUID]], lines: Sequence[Taking]) -> UUID:
+    """All lines from the first pool that has them. Raises `OutOfStock` (409)."""
     hold_id = uuid7()
-    pools = [(Pool.STORE, store_id)] if store_id else []
-    pools.append((Pool.HEADQUARTERS, brand_id))
     for pool, pool_id in pools:
         if await stock.hold(session, pool, pool_id, lines, hold_id):
             return hold_id
@@ -193,37 +237,11 @@ async def _earlier(session: AsyncSession, member_id: UUID, key: str, asked: byte
     return _placed(order)
 
 
-class _Price(msgspec.Struct):
-    sku_id: UUID
-    title: str
-    image: str | None
-    price_minor: int
+def _must_be_sold(prices: Mapping[UUID, Price], lines: Sequence[Taking]) -> None:
+    if missing := [line.sku_id for line in lines if line.sku_id not in prices]:
+        raise Invalid(errors=[{"field": "sku_id", "message": f"{sku} is not sold here"} for sku in missing])
 
 
-def _must_be_as_seen(prices: Mapping[UUID, _Price], seen: Mapping[UUID, int]) -> None:
+def _must_be_as_seen(prices: Mapping[UUID, Price], seen: Mapping[UUID, int]) -> None:
     if other := {str(sku): prices[sku].price_minor for sku in seen if prices[sku].price_minor != seen[sku]}:
         raise PriceChanged(prices=other)
-
-
-async def _shelf_prices(
-    session: AsyncSession, brand_id: UUID, room_id: UUID, sku_ids: Sequence[UUID]
-) -> dict[UUID, _Price]:
-    """Prices are the server's. Only what stands on the shelf of a room that is on can be bought there."""
-    rows = await session.execute(
-        text(
-            """
-            SELECT k.id, p.title || CASE WHEN k.title <> '' THEN ' · ' || k.title ELSE '' END, p.image, k.price_minor
-            FROM sku k JOIN product p ON p.id = k.product_id
-            JOIN shelf_item i ON i.product_id = p.id AND i.room_id = :room_id
-            JOIN room r ON r.id = i.room_id AND r.state IN ('warming', 'live', 'paused')
-            WHERE k.brand_id = :brand_id AND k.id = ANY(CAST(:skus AS uuid[]))
-            """
-        ),
-        {"brand_id": brand_id, "room_id": room_id, "skus": list(sku_ids)},
-    )
-    found = {row[0]: _Price(*row) for row in rows}
-    if missing := [sku for sku in sku_ids if sku not in found]:
-        raise Invalid(
-            errors=[{"field": "sku_id", "message": f"{sku} is not sold in this room"} for sku in missing]
-        )
-    return found

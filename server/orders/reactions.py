@@ -11,7 +11,15 @@ from live.events import RoomEvent, control_topic, member_topic, room_topic, stor
 from server.kit.facts import announces, in_transaction
 from server.members.facts import MembersMerged
 from server.orders import paying, rules
-from server.orders.facts import OrderFulfilled, OrderPaid, OrderRefunded, OrdersHeld, OrdersReleased
+from server.orders.facts import (
+    HoldExtended,
+    OrderFulfilled,
+    OrderPaid,
+    OrderRefunded,
+    OrdersHeld,
+    OrdersReleased,
+)
+from server.payments import service as payments
 from server.payments.facts import PaymentSucceeded
 
 
@@ -19,6 +27,12 @@ from server.payments.facts import PaymentSucceeded
 async def book_payment(session: AsyncSession, fact: PaymentSucceeded) -> None:
     if fact.payable == "order":
         await paying.book_payment(session, fact.payable_id, fact.amount_minor, fact.at)
+
+
+@in_transaction(OrdersReleased)
+async def withdraw_payments(session: AsyncSession, fact: OrdersReleased) -> None:
+    """Nobody shall pay for what is called off, where the provider can prevent it."""
+    await payments.withdraw(session, "order", [order.order_id for order in fact.orders])
 
 
 @in_transaction(MembersMerged)
@@ -98,6 +112,22 @@ def tell_of_release(fact: OrdersReleased) -> Iterator[RoomEvent]:
     for order in fact.orders:
         yield fact.event(
             member_topic(order.member_id), f"order.{fact.reason}", of=order.order_id, order_id=order.order_id
+        )
+
+
+@announces(HoldExtended)
+def tell_of_extension(fact: HoldExtended) -> Iterator[RoomEvent]:
+    until = {"order_id": fact.order_id, "hold_id": fact.hold_id, "pay_by": fact.pay_by}
+    yield fact.event(member_topic(fact.member_id), "hold.extended", **until)
+    if fact.room_id:
+        yield fact.event(
+            control_topic(fact.room_id),
+            "hold.extended",
+            **until,
+            sale_id=fact.sale_id,
+            number=fact.number,
+            name=fact.name,
+            seconds=fact.seconds,
         )
 
 

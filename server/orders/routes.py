@@ -2,62 +2,76 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import Request, get, post, put
+from litestar import Request, Response, get, post, put
 from litestar.params import Parameter
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from server.kit import qr
 from server.kit.clock import Clock
+from server.kit.database import Database
 from server.kit.idempotency import KeyHeader, request_hash, require_key
 from server.kit.ids import uuid7
 from server.kit.limits import LIMITED, Limiter, address_of
 from server.kit.money import PositiveMinor
 from server.kit.paging import Page
+from server.kit.paths import OwnPath
 from server.kit.principal import Principal
-from server.kit.problems import Forbidden, Invalid
+from server.kit.problems import Forbidden, NotFound
 from server.kit.settings import Settings
 from server.members import limits
-from server.orders import fulfilment, paying, placing, reading, refunding, releasing, views
+from server.orders import (
+    extending,
+    fulfilment,
+    paying,
+    placing,
+    pricing,
+    reading,
+    refunding,
+    releasing,
+    views,
+)
+from server.orders.bodies import PlaceOrder, Quantity
+from server.orders.extending import WaitingHold
 from server.orders.placing import Placed
+from server.orders.pricing import Basket, Wanted
+from server.orders.reading import Filter
+from server.orders.refunding import LineUnits
+from server.orders.staff_routes import FILTERED
+from server.orders.staff_routes import ROUTES as STAFF_ROUTES
 from server.orders.views import OrderView
 from server.payments import service as payments
-from server.stock.service import Taking
+from server.payments.providers import Providers
 
 Short = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Long = Annotated[str, msgspec.Meta(max_length=300)]
-# Browsers read a backslash as a slash and drop tabs: "/\t/elsewhere" would leave this site.
-OwnPath = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^/(?:[!-.0-\[\]-~][!-~]*)?$")]
-Quantity = Annotated[int, msgspec.Meta(ge=1, le=99)]
 
 
-class Line(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """`price_minor` is what the buyer was shown; when it is another now, the order is refused."""
-
-    sku_id: UUID
-    quantity: Quantity
-    price_minor: PositiveMinor | None = None
+class MoreTime(msgspec.Struct, forbid_unknown_fields=True):
+    seconds: Annotated[int, msgspec.Meta(ge=10, le=600)]
 
 
-class PlaceOrder(msgspec.Struct, forbid_unknown_fields=True):
-    lines: Annotated[list[Line], msgspec.Meta(min_length=1, max_length=50)]
-
-
-class StartPayment(msgspec.Struct, forbid_unknown_fields=True):
+class StartPayment(payments.HowToPay, kw_only=True):
     provider: Short
     return_url: OwnPath = "/"
 
 
-class Started(msgspec.Struct):
-    payment_id: UUID
-    cashier_url: str
+class RefundLine(msgspec.Struct, forbid_unknown_fields=True):
+    line_id: UUID
+    quantity: Quantity
 
 
 class AskRefund(msgspec.Struct, forbid_unknown_fields=True):
-    amount_minor: PositiveMinor
+    """An amount, or units of lines (then the amount is their price, unless a smaller one is given). `goods_back`: what
+    had left the shop is back and can be sold again."""
+
+    amount_minor: PositiveMinor | None = None
+    lines: Annotated[list[RefundLine], msgspec.Meta(max_length=50)] = []
+    goods_back: bool = False
     reason: Long = ""
 
 
@@ -70,6 +84,13 @@ class Deliver(msgspec.Struct, forbid_unknown_fields=True, tag_field="method", ta
     name: Short
     phone: Annotated[str, msgspec.Meta(pattern=r"^\+?[0-9 -]{5,20}$")]
     address: Annotated[str, msgspec.Meta(min_length=3, max_length=300)]
+    note: Long = ""
+
+
+class OfBook(msgspec.Struct, forbid_unknown_fields=True, tag_field="method", tag="address"):
+    """An address of the caller's book; the order keeps a copy."""
+
+    address_id: UUID
     note: Long = ""
 
 
@@ -87,10 +108,6 @@ class Code(msgspec.Struct, forbid_unknown_fields=True):
     code: Annotated[str, msgspec.Meta(min_length=4, max_length=16)]
 
 
-Status = Literal["awaiting_payment", "paid", "expired", "cancelled", "closed"]
-Fulfilment = Literal["none", "to_ship", "shipped", "to_pick_up", "picked_up"]
-
-
 @post("/api/rooms/{room_id:uuid}/orders", status_code=HTTP_201_CREATED, dependencies=LIMITED, tags=["orders"])
 async def place(
     request: Request[Any, Any, Any],
@@ -106,29 +123,29 @@ async def place(
     """Order ordinary products of the room's shelf. 409 `out-of-stock`, `price-changed`, `too-many-unpaid-orders`."""
     key = require_key(idempotency_key)
     await limiter.take("orders", address_of(request), limits.orders_per_minute(settings), 60)
-    skus = [line.sku_id for line in data.lines]
-    if len(set(skus)) < len(skus):
-        raise Invalid(errors=[{"field": "lines", "message": "each sku_id once"}])
-    lines = [Taking(line.sku_id, line.quantity) for line in data.lines]
-    seen = {line.sku_id: line.price_minor for line in data.lines if line.price_minor is not None}
     asked = request_hash("order", room_id, data)
-    return await placing.place(session, member, room_id, lines, key, asked, clock(), seen)
+    return await placing.place(
+        session, member, room_id, data.takings(), key, asked, clock(), data.seen(), data.note
+    )
 
 
-@get("/api/orders", tags=["orders"])
+@post("/api/rooms/{room_id:uuid}/baskets", status_code=HTTP_200_OK, tags=["orders"])
+async def price_basket(room_id: UUID, data: PlaceOrder, member: Principal, session: AsyncSession) -> Basket:
+    """What an order of these lines would cost now, and line by line what stands in its way. Nothing is held."""
+    seen = data.seen()
+    wanted = [Wanted(line.sku_id, line.quantity, seen.get(line.sku_id)) for line in data.takings()]
+    return await pricing.basket(session, member, room_id, wanted)
+
+
+@get("/api/orders", dependencies=FILTERED, tags=["orders"])
 async def listing(
     principal: Principal,
     session: AsyncSession,
-    status: Status | None = None,
-    fulfilment: Fulfilment | None = None,
-    room_id: UUID | None = None,
-    q: Annotated[str | None, Parameter(max_length=64)] = None,
+    asked: Filter,
     cursor: Annotated[str | None, Parameter(max_length=64)] = None,
 ) -> Page[OrderView]:
     """A member's own; for staff those of their store or brand. Newest first."""
-    return await reading.listing(
-        session, principal, status=status, fulfilment=fulfilment, room_id=room_id, query=q, cursor=cursor
-    )
+    return await reading.listing(session, principal, asked, cursor)
 
 
 @get("/api/orders/{order_id:uuid}", tags=["orders"])
@@ -142,20 +159,49 @@ async def cancel(order_id: UUID, principal: Principal, session: AsyncSession, cl
     return await reading.show(session, principal, order_id)
 
 
+@post("/api/orders/{order_id:uuid}/extensions", status_code=HTTP_201_CREATED, tags=["orders"])
+async def extend(
+    order_id: UUID,
+    data: MoreTime,
+    staff: Principal,
+    session: AsyncSession,
+    clock: Clock,
+    idempotency_key: KeyHeader = None,
+) -> WaitingHold:
+    """Give a buyer who has not paid yet more time, by whoever may run sales in the room. With the same Idempotency-Key
+    nothing more is added. 409 `wrong-status` (`reason`: hold-paid, hold-lapsed, hold-cancelled), or `hold-long-enough`
+    beyond half an hour from now, with what could be added (`most_seconds`)."""
+    return await extending.extend(
+        session, staff, order_id, data.seconds, require_key(idempotency_key), clock()
+    )
+
+
 @post("/api/orders/{order_id:uuid}/payments", status_code=HTTP_201_CREATED, tags=["orders"])
 async def start_payment(
+    request: Request[Any, Any, Any],
     order_id: UUID,
     data: StartPayment,
     member: Principal,
-    session: AsyncSession,
+    database: Database,
+    providers: Providers,
     settings: Settings,
     clock: Clock,
-) -> Started:
-    """`return_url` is a path of this site where the cashier sends the buyer back to."""
-    payment = await paying.start_payment(
-        session, settings, member, order_id, data.provider, data.return_url, clock()
-    )
-    return Started(payment.id, payments.cashier_url(settings, payment))
+) -> payments.Started:
+    """`return_url` is a path of this site where the cashier sends the buyer back to. Asked again while it is not
+    decided, it is the same payment."""
+    async with database.transaction() as session:  # committed before the provider is asked
+        payment = await paying.start_payment(
+            session,
+            settings,
+            member,
+            order_id,
+            data.provider,
+            data.return_url,
+            clock(),
+            data.scene,
+            data.payer(request),
+        )
+    return await payments.begin(database, providers, settings, payment)
 
 
 @post("/api/orders/{order_id:uuid}/refunds", status_code=HTTP_201_CREATED, tags=["orders"])
@@ -167,18 +213,31 @@ async def refund(
     clock: Clock,
     idempotency_key: KeyHeader = None,
 ) -> RefundBooked:
-    """Send money back. With an Idempotency-Key a retry books nothing more."""
+    """Send money back. With an Idempotency-Key a retry books nothing more. 409 `refund-too-large`,
+    `too-many-units`."""
     key = require_key(idempotency_key) if idempotency_key else uuid7().hex
-    refund_id = await refunding.refund(session, staff, order_id, data.amount_minor, key, data.reason, clock())
+    lines = [LineUnits(line.line_id, line.quantity) for line in data.lines]
+    refund_id = await refunding.refund(
+        session,
+        staff,
+        order_id,
+        data.amount_minor,
+        key,
+        data.reason,
+        clock(),
+        lines=lines,
+        goods_back=data.goods_back,
+    )
     return RefundBooked(refund_id, await reading.show(session, staff, order_id))
 
 
 @put("/api/orders/{order_id:uuid}/delivery", tags=["orders"])
 async def set_delivery(
-    order_id: UUID, data: Deliver | PickUp, member: Principal, session: AsyncSession
+    order_id: UUID, data: Deliver | OfBook | PickUp, member: Principal, session: AsyncSession, clock: Clock
 ) -> OrderView:
-    """`{"method": "delivery", …}` to an address or `{"method": "pick_up", "store_id"}`."""
-    await fulfilment.set_delivery(session, member, order_id, msgspec.to_builtins(data))
+    """`{"method": "delivery", …}`, `{"method": "address", "address_id"}` of the caller's book, or
+    `{"method": "pick_up", "store_id"}`."""
+    await fulfilment.set_delivery(session, member, order_id, msgspec.to_builtins(data), clock())
     return await reading.show(session, member, order_id)
 
 
@@ -196,6 +255,15 @@ async def pick_up(
 ) -> OrderView:
     await fulfilment.pick_up(session, staff, order_id, data.code, clock())
     return await reading.show(session, staff, order_id)
+
+
+@get("/api/orders/{order_id:uuid}/pick-up-code.svg", media_type="image/svg+xml", tags=["orders"])
+async def pick_up_code(order_id: UUID, member: Principal, session: AsyncSession) -> Response[bytes]:
+    """The buyer's own code, for the store's camera or hand scanner."""
+    order = await reading.own(session, member, order_id)
+    if order.pick_up_code is None:
+        raise NotFound
+    return Response(qr.svg(order.pick_up_code), media_type="image/svg+xml; charset=utf-8")
 
 
 class PickedUp(msgspec.Struct):
@@ -218,13 +286,17 @@ async def pick_up_by_code(
 
 ROUTES = [
     place,
+    price_basket,
     listing,
     show,
     cancel,
+    extend,
     start_payment,
     refund,
     set_delivery,
     ship,
     pick_up,
+    pick_up_code,
     pick_up_by_code,
+    *STAFF_ROUTES,
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -18,17 +18,25 @@ from server.orders import rules
 
 
 class LineView(msgspec.Struct):
+    """`refunded` are the units whose money went back by line."""
+
+    line_id: UUID
     sku_id: UUID
     title: str
     quantity: int
     price_minor: int
+    refunded: int
     image: str | None = None
 
 
 class StepView(msgspec.Struct):
+    """`by` is who of the staff did it, for staff; `amount_minor` what a refund sent back."""
+
     kind: str
     at: datetime
     note: str = ""
+    amount_minor: int | None = None
+    by: str | None = None
 
 
 class StoreView(msgspec.Struct):
@@ -48,6 +56,8 @@ class BuyerView(msgspec.Struct):
 
 
 class OrderView(msgspec.Struct, omit_defaults=False):
+    """`ships_from` is whose units these are: the carrying store's, or headquarters'. `note` is the buyer's."""
+
     order_id: UUID
     number: str
     status: str
@@ -68,7 +78,15 @@ class OrderView(msgspec.Struct, omit_defaults=False):
     guide: GuideView | None
     delivery: dict[str, Any] | None
     pick_up_code: str | None
+    note: str
+    ships_from: Literal["store", "headquarters"]
     member: BuyerView | None
+
+    def hide_staff(self) -> None:
+        """From the buyer: who of the staff did what."""
+        self.member = None
+        for step in self.history:
+            step.by = None
 
     def hide_from(self, staff: Principal) -> None:
         """A host needs to know what was sold and not where it goes; a number on an address label is for whoever
@@ -91,7 +109,10 @@ _VIEWS = text(
     """
     SELECT o.id AS order_id, o.number, o.status, o.fulfilment, o.amount_minor, o.paid_minor, o.refunded_minor,
            o.refund_due_minor, o.pay_by, o.paid_at, o.created_at, o.room_id, o.sale_id, o.hold_id, o.delivery,
-           o.pick_up_code, l.lines, h.history,
+           o.pick_up_code, o.note, l.lines, h.history,
+           CASE WHEN EXISTS (SELECT 1 FROM stock_hold u JOIN stock_balance b ON b.id = u.balance_id
+                             WHERE u.hold_id = o.hold_id AND b.pool = 'store')
+                THEN 'store' ELSE 'headquarters' END AS ships_from,
            CASE WHEN s.id IS NOT NULL THEN jsonb_build_object('store_id', s.id, 'name', s.name) END AS store,
            CASE WHEN g.id IS NOT NULL THEN jsonb_build_object('account_id', g.id, 'name', g.name) END AS guide,
            jsonb_build_object('member_id', m.id, 'name', m.name, 'phone', m.phone) AS member
@@ -101,14 +122,15 @@ _VIEWS = text(
     LEFT JOIN account g ON g.id = o.guide_id
     CROSS JOIN LATERAL (
         SELECT coalesce(jsonb_agg(jsonb_build_object(
-            'sku_id', l.sku_id, 'title', l.title, 'quantity', l.quantity, 'price_minor', l.price_minor,
+            'line_id', l.id, 'sku_id', l.sku_id, 'title', l.title, 'quantity', l.quantity, 'price_minor', l.price_minor,
+            'refunded', l.refunded,
             'image', CASE WHEN l.image IS NOT NULL THEN '/images/' || l.image || '.webp' END) ORDER BY l.id), '[]')
             AS lines
         FROM order_line l WHERE l.order_id = o.id) l
     CROSS JOIN LATERAL (
-        SELECT coalesce(jsonb_agg(jsonb_build_object('kind', e.kind, 'at', e.at, 'note', e.note)
-                        ORDER BY e.at, e.id), '[]') AS history
-        FROM order_event e WHERE e.order_id = o.id) h
+        SELECT coalesce(jsonb_agg(jsonb_build_object('kind', e.kind, 'at', e.at, 'note', e.note,
+                        'amount_minor', e.amount_minor, 'by', a.name) ORDER BY e.at, e.id), '[]') AS history
+        FROM order_event e LEFT JOIN account a ON a.id = e.actor_id WHERE e.order_id = o.id) h
     WHERE o.id = ANY(CAST(:ids AS uuid[])) ORDER BY o.id DESC
     """
 )
@@ -123,5 +145,5 @@ async def load(session: AsyncSession, viewer: Principal, order_ids: Sequence[UUI
         if viewer.kind == "staff":
             view.hide_from(viewer)
         else:
-            view.member = None
+            view.hide_staff()
     return views

@@ -18,22 +18,9 @@ class PaymentSucceeded(Fact, kw_only=True, frozen=True, tag="payment.succeeded")
 
 
 class PaymentFailed(Fact, kw_only=True, frozen=True, tag="payment.failed"):
+    """Declined, or over at the provider, while the buyer waited for it."""
+
     payment_id: UUID
     payable: str
     payable_id: UUID
     member_id: UUID
-
-
-class RefundRequested(Fact, kw_only=True, frozen=True, tag="refund.requested"):
-    """Booked on our side; the worker asks the provider to send the money back."""
-
-    refund_id: UUID
-
-
-class SandboxDecided(Fact, kw_only=True, frozen=True, tag="sandbox.decided"):
-    """Somebody pressed a button at the test cashier; the worker sends the signed notice, as a provider would."""
-
-    payment_id: UUID
-    event_id: str
-    approved: bool
-    amount_minor: int

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from live.room import Phase
 from server.kit.facts import Fact
 from server.members.audience import Audience
@@ -30,10 +32,12 @@ class AudienceChanged(Fact, kw_only=True, frozen=True, tag="room.audience"):
 
 
 class ProductPinned(Fact, kw_only=True, frozen=True, tag="room.pinned"):
-    """`card` is null when nothing is pinned any more."""
+    """All that is pinned now: `card` is in front, null when nothing is; `beside` are up to two more, the newest
+    first."""
 
     room_id: UUID
     card: dict[str, Any] | None = None
+    beside: list[dict[str, Any]] = msgspec.field(default_factory=list)
 
 
 class ShelfChanged(Fact, kw_only=True, frozen=True, tag="shelf.changed"):

@@ -8,20 +8,21 @@ from uuid import UUID
 
 import msgspec
 
-from live.media.node import Scope
+from live.media.sessions import Scope
 from live.room import Phase
 from server.accounts import service as accounts
 from server.chat import bans
 from server.kit.clock import Clock
 from server.kit.database import Database
-from server.kit.devices import device_key
+from server.kit.devices import DEVICE, device_key
 from server.kit.limits import Limiter, address_of
 from server.kit.principal import AnyConnection, Principal
 from server.kit.problems import Gone, NotFound, NotSignedIn
 from server.kit.settings import Settings
 from server.kit.tokens import BadToken, Signer
-from server.rooms import service
-from server.rooms.media_proxy import DEVICE
+from server.rooms import service, spectators
+from server.rooms.media_proxy import Admission
+from server.rooms.models import Room
 
 BROADCAST_TTL = timedelta(hours=12)
 WATCH_TTL = timedelta(hours=24)
@@ -73,10 +74,11 @@ class MediaDoor:
         self._secret = settings.secret
         self._signers = {scope: Signer(settings.secret, scope) for scope in ("whip", "whep")}
 
-    async def __call__(self, connection: AnyConnection, room_id: str, scope: Scope) -> str:
+    async def __call__(self, connection: AnyConnection, room_id: str, scope: Scope) -> Admission:
         """Publishing needs a broadcast token of the room or a sign-in, of staff who may run it now; watching a viewer
         token, or somebody whom the room's audience takes in and who is not banned, nor their device; what they began
-        they may still end. Returns the room's id in its one spelling.
+        they may still end. The room's id comes in its one spelling. Watching by a viewer token, and staff's, has no
+        label.
 
         Raises `NotFound`, `NotSignedIn`, `Forbidden`, `Banned` (403), `RoomEnded` (410, an offer), `TooMany` (429,
         offers to watch).
@@ -87,6 +89,7 @@ class MediaDoor:
         room = _room_id(room_id)
         claims = self._claims(connection, room, scope)
         who: Principal | None = connection.scope.get("user")
+        viewer = None
         async with self._database.transaction() as session:
             if scope == "whip":
                 if claims is not None:
@@ -98,12 +101,13 @@ class MediaDoor:
                 found = await service.load(session, room)
             else:
                 found = await service.to_enter(session, who, room)
+                device = device_key(self._secret, connection.headers.get(DEVICE))
                 if who is not None and who.kind == "member" and connection.scope.get("method") != "DELETE":
-                    device = device_key(self._secret, connection.headers.get(DEVICE))
                     await bans.must_be_welcome(session, who, room, device, self._clock())
+                viewer = _label(who, device, found)
         if offers and found.state == Phase.ENDED:
             raise RoomEnded
-        return str(room)
+        return Admission(str(room), viewer)
 
     def _claims(self, connection: AnyConnection, room_id: UUID, scope: Scope) -> dict[str, Any] | None:
         """Of a token for this room that came along."""
@@ -115,6 +119,12 @@ class MediaDoor:
         except BadToken:
             return None
         return claims if claims.get("room") == str(room_id) else None
+
+
+def _label(who: Principal | None, device: bytes | None, room: Room) -> str | None:
+    if who is None or who.brand_id != room.brand_id:
+        return spectators.ANYBODY
+    return spectators.label(who.id, device) if who.kind == "member" else None
 
 
 def _room_id(text: str) -> UUID:

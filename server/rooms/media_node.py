@@ -20,9 +20,10 @@ from litestar.params import FromPath, FromQuery
 
 from live.media.errors import MalformedOffer, MediaError, UnknownResource
 from live.media.health import Health
-from live.media.node import Figures, MediaNode, Resource, Scope
+from live.media.node import Figures, MediaNode
 from live.media.offer import LARGEST_OFFER
 from live.media.room import MediaState
+from live.media.sessions import Resource, Scope
 from server.kit.logs import get_logger
 from server.kit.problems import EXCEPTION_HANDLERS, Forbidden, render
 from server.kit.settings import Settings, split_address
@@ -58,19 +59,26 @@ def create_media_app(settings: Settings, on_state: OnState = _log_state) -> Lite
     """The engine starts and stops with the app. Raises OSError at start-up when its UDP port is taken, or when an
     announced name has no address. `on_state` must not block."""
     host, port = split_address(settings.media_udp)
-    node = MediaNode(host=host, port=port, announced=announced_addresses(settings), on_state=on_state)
+    node = MediaNode(
+        host=host,
+        port=port,
+        announced=announced_addresses(settings),
+        on_state=on_state,
+        accelerate=settings.media_accelerator,
+    )
 
     @asynccontextmanager
     async def engine(app: Litestar) -> AsyncGenerator[None, None]:
         await node.start()
-        log.info("media engine listens", udp=f"{host}:{node.udp_port}")
+        way = "accelerated" if node.figures().accelerated else "plain"
+        log.info("media engine listens", udp=f"{host}:{node.udp_port}", fan_out=way)
         try:
             yield
         finally:
             await node.stop()
 
     return Litestar(
-        [_publish, _play, _trickle, _close, _rooms, _clear, _drain, _live],
+        [_publish, _play, _trickle, _close, _rooms, _clear, _viewers, _dismiss, _drain, _undo_drain, _live],
         lifespan=[engine],
         guards=[_from_inside],
         exception_handlers={MediaError: _media_problem, **EXCEPTION_HANDLERS},
@@ -132,8 +140,13 @@ async def _publish(request: Request[Any, Any, Any], state: State, room_id: FromP
 
 
 @post("/whep/{room_id:str}")
-async def _play(request: Request[Any, Any, Any], state: State, room_id: FromPath[str]) -> Response[str]:
-    return _created(await _node(state).play(room_id, await _text(request)))
+async def _play(
+    request: Request[Any, Any, Any],
+    state: State,
+    room_id: FromPath[str],
+    viewer: FromQuery[str | None] = None,
+) -> Response[str]:
+    return _created(await _node(state).play(room_id, await _text(request), viewer))
 
 
 @patch("/resource/{resource_id:str}")
@@ -173,9 +186,26 @@ async def _clear(state: State, room_id: FromPath[str]) -> None:
     await _node(state).clear(room_id)
 
 
+@get("/rooms/{room_id:str}/viewers")
+async def _viewers(state: State, room_id: FromPath[str]) -> list[str]:
+    return sorted(_node(state).viewers(room_id))
+
+
+@delete("/rooms/{room_id:str}/viewers/{viewer:str}", status_code=200)
+async def _dismiss(state: State, room_id: FromPath[str], viewer: FromPath[str]) -> None:
+    await _node(state).dismiss(room_id, viewer)
+
+
 @post("/drain", status_code=202)
 async def _drain(state: State) -> None:
     _node(state).drain()
+    log.info("draining: no new rooms", rooms=len(_node(state).rooms()))
+
+
+@delete("/drain", status_code=200)
+async def _undo_drain(state: State) -> None:
+    _node(state).drain(False)
+    log.info("takes new rooms again")
 
 
 @get("/health/live", opt={_OPEN: True})

@@ -9,35 +9,38 @@ import hmac
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import httpx
-import msgspec
 from litestar import Request, Response, delete, patch, post, route
 from litestar.connection import ASGIConnection
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from live.media.health import Health
-from live.media.node import Scope
 from live.media.offer import LARGEST_OFFER
-from server.kit.clock import Clock, utc_now
-from server.kit.problems import Problem, Unavailable
+from live.media.sessions import Scope
+from server.kit.devices import DEVICE
+from server.kit.problems import Problem
 from server.kit.settings import IceServer, Settings
-from server.rooms.media_node import FRAGMENT, INTERNAL_HEADER, SDP, MediaReport, internal_key
+from server.rooms.media_gateway import MediaGateway
+from server.rooms.media_node import FRAGMENT, SDP
 
-Authorize = Callable[[ASGIConnection[Any, Any, Any, Any], str, Scope], Awaitable[str]]
-"""(connection, room as it stands in the path, scope) → the room's id as the node is to know it, when the caller may
-publish ("whip") or watch ("whep"); else raises a Problem."""
+
+class Admission(NamedTuple):
+    """`room_id` as the node is to know it; `viewer`, the label of whoever watches and may be sent away by it."""
+
+    room_id: str
+    viewer: str | None = None
+
+
+Authorize = Callable[[ASGIConnection[Any, Any, Any, Any], str, Scope], Awaitable[Admission]]
+"""(connection, room as it stands in the path, scope) → how the node is to know the caller, who may publish ("whip") or
+watch ("whep"); else raises a Problem."""
 
 TURN_TTL = timedelta(hours=12)
 """A relay asks only when a viewer comes or comes back."""
-
-DEVICE = "Showfloor-Device"
-"""The header with the name that a browser gave itself (`kit.devices`)."""
-
 _PASSED_ON = ("Content-Type", "ETag", "Retry-After")
 _CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -49,66 +52,15 @@ _PREFLIGHT = {
 }
 
 
-class MediaUnavailable(Unavailable):
-    slug, title = "media-unavailable", "The video server does not answer; try again"
-
-
 class WrongMediaType(Problem):
     status, slug, title = 415, "wrong-media-type", "The body has the wrong content type"
 
 
-class MediaGateway:
-    """The web role's line to the media node. `aclose` it when the app ends."""
-
-    def __init__(self, settings: Settings, clock: Clock = utc_now) -> None:
-        self._settings, self._clock = settings, clock
-        self._client = httpx.AsyncClient(
-            base_url=f"http://{settings.media_http}",
-            headers={INTERNAL_HEADER: internal_key(settings.secret)},
-            timeout=httpx.Timeout(5.0),
-            limits=httpx.Limits(max_connections=64),
-            trust_env=False,
-        )
-
-    async def call(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: dict[str, str] | None = None,
-        content: bytes | None = None,
-        headers: dict[bytes, bytes] | None = None,
-    ) -> httpx.Response:
-        """Raises MediaUnavailable (503)."""
-        try:
-            return await self._client.request(method, path, params=params, content=content, headers=headers)
-        except httpx.TransportError as error:
-            raise MediaUnavailable(retry_after_s=2) from error
-
-    async def report(self) -> MediaReport:
-        """The node's figures and the health of its rooms. Raises MediaUnavailable."""
-        response = await self.call("GET", "/rooms")
-        if response.status_code != 200:
-            raise MediaUnavailable(retry_after_s=2)
-        return msgspec.json.decode(response.content, type=MediaReport)
-
-    async def health(self, room_id: str) -> Health | None:
-        """None when nobody publishes or watches there. Raises MediaUnavailable."""
-        return (await self.report()).rooms.get(room_id)
-
-    async def clear(self, room_id: str) -> None:
-        """Sends the room's host and viewers away. Raises MediaUnavailable."""
-        await self.call("DELETE", f"/rooms/{quote(room_id, safe='')}")
-
-    def ice_servers(self) -> tuple[IceServer, ...]:
-        """For one session: the TURN server's credential is its own, and ends after TURN_TTL."""
-        settings = self._settings
-        if not settings.turn_urls:
-            return settings.ice_servers
-        return (*settings.ice_servers, turn_server(settings, self._clock()))
-
-    async def aclose(self) -> None:
-        await self._client.aclose()
+def ice_servers(settings: Settings, now: datetime) -> tuple[IceServer, ...]:
+    """For one session: the TURN server's credential is its own, and ends after TURN_TTL."""
+    if not settings.turn_urls:
+        return settings.ice_servers
+    return (*settings.ice_servers, turn_server(settings, now))
 
 
 def turn_server(settings: Settings, now: datetime) -> IceServer:
@@ -118,33 +70,43 @@ def turn_server(settings: Settings, now: datetime) -> IceServer:
     return IceServer(list(settings.turn_urls), user, base64.b64encode(signature).decode())
 
 
-def media_routes(authorize: Authorize, gateway: MediaGateway) -> list[HTTPRouteHandler]:
-    """`/whip/{room}` and `/whep/{room}`, and below each its sessions. Every verb is authorized."""
-    return [handler for scope in _SCOPES for handler in _scope_routes(scope, authorize, gateway)]
+def media_routes(
+    authorize: Authorize, gateway: MediaGateway, servers: Callable[[], tuple[IceServer, ...]]
+) -> list[HTTPRouteHandler]:
+    """`/whip/{room}` and `/whep/{room}`, and below each its sessions. Every verb is authorized. `servers`: the ICE
+    servers of one more session."""
+    return [handler for scope in _SCOPES for handler in _scope_routes(scope, authorize, gateway, servers)]
 
 
 _SCOPES: tuple[Scope, ...] = ("whip", "whep")
 
 
-def _scope_routes(scope: Scope, authorize: Authorize, gateway: MediaGateway) -> list[HTTPRouteHandler]:
+def _scope_routes(
+    scope: Scope,
+    authorize: Authorize,
+    gateway: MediaGateway,
+    servers: Callable[[], tuple[IceServer, ...]],
+) -> list[HTTPRouteHandler]:
     endpoint, session = f"/{scope}/{{room_id:str}}", f"/{scope}/{{room_id:str}}/{{resource_id:str}}"
 
     @post(endpoint, name=f"{scope}:create", request_max_body_size=LARGEST_OFFER, tags=["media"])
     async def create(request: Request[Any, Any, Any], room_id: FromPath[str]) -> Response[bytes]:
-        room = await authorize(request, room_id, scope)
+        room, viewer = await authorize(request, room_id, scope)
         _expect(request, SDP)
-        answer = await gateway.call(
+        node = await gateway.place(room)
+        answer = await node.call(
             "POST",
             f"/{scope}/{quote(room, safe='')}",
+            params={"viewer": viewer} if viewer is not None else None,
             content=await request.body(),
             headers=_conditions(request, "If-None-Match"),
         )
         response = _passed_on(answer)
         if answer.status_code == 201:
             resource_id = answer.headers["Location"].rpartition("/")[2]
-            response.headers["Location"] = f"/{scope}/{quote(room, safe='')}/{resource_id}"
+            response.headers["Location"] = f"/{scope}/{quote(room, safe='')}/{node.tag}.{resource_id}"
             response.headers["Accept-Patch"] = FRAGMENT
-            if links := ice_links(gateway.ice_servers()):
+            if links := ice_links(servers()):
                 response.headers["Link"] = links
         return response
 
@@ -152,11 +114,12 @@ def _scope_routes(scope: Scope, authorize: Authorize, gateway: MediaGateway) -> 
     async def trickle(
         request: Request[Any, Any, Any], room_id: FromPath[str], resource_id: FromPath[str]
     ) -> Response[bytes]:
-        room = await authorize(request, room_id, scope)
+        room, _ = await authorize(request, room_id, scope)
         _expect(request, FRAGMENT)
-        answer = await gateway.call(
+        node, inner = gateway.session(resource_id)
+        answer = await node.call(
             "PATCH",
-            f"/resource/{quote(resource_id, safe='')}",
+            f"/resource/{quote(inner, safe='')}",
             params={"room": room, "protocol": scope},
             content=await request.body(),
             headers=_conditions(request, "If-Match"),
@@ -167,9 +130,10 @@ def _scope_routes(scope: Scope, authorize: Authorize, gateway: MediaGateway) -> 
     async def end(
         request: Request[Any, Any, Any], room_id: FromPath[str], resource_id: FromPath[str]
     ) -> Response[bytes]:
-        room = await authorize(request, room_id, scope)
-        path = f"/resource/{quote(resource_id, safe='')}"
-        return _passed_on(await gateway.call("DELETE", path, params={"room": room, "protocol": scope}))
+        room, _ = await authorize(request, room_id, scope)
+        node, inner = gateway.session(resource_id)
+        path = f"/resource/{quote(inner, safe='')}"
+        return _passed_on(await node.call("DELETE", path, params={"room": room, "protocol": scope}))
 
     @route(endpoint, http_method=[HttpMethod.OPTIONS], name=f"{scope}:options", include_in_schema=False)
     async def options(room_id: FromPath[str]) -> Response[str]:

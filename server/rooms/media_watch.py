@@ -1,10 +1,11 @@
-"""Tells a room whether its picture plays, its control page how the upload does, and the media node which rooms have
-ended. One worker at a time."""
+"""Tells a room whether its picture plays, its control page how the upload does, and the media nodes which rooms have
+ended or are elsewhere, and who may not stay. One worker at a time."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -19,14 +20,16 @@ from live.media.health import Health
 from server.kit.database import Database, log_failure
 from server.kit.ids import uuid7
 from server.kit.settings import Settings
-from server.rooms.media_proxy import MediaGateway, MediaUnavailable
+from server.rooms.media_gateway import MediaGateway, MediaUnavailable, Reports, together
+from server.rooms.media_node import MediaReport
+from server.rooms.media_rounds import Rounds
 
 log = structlog.get_logger()
 
 WATCH_LOCK = 0x5F0C_0006
 LOOK_S = 1.0
 SILENCE = 3
-"""So many looks without an answer of the media node, and its rooms count as away."""
+"""So many looks without an answer of a media node, and its rooms count as away."""
 
 State = Literal["playing", "away"]
 
@@ -36,17 +39,25 @@ class MediaWatch:
 
     def __init__(self, rooms: Iterable[str] = ()) -> None:
         self._told: dict[str, State | None] = dict.fromkeys(rooms)
-        self._unanswered = 0
+        self._unanswered: Counter[str] = Counter()
+        self._answers: dict[str, MediaReport] = {}
 
-    def look(self, rooms: Mapping[str, Health] | None) -> list[RoomEvent]:
-        """Events after one look; `None` when the node did not answer. A room that is gone from the node is away."""
-        if rooms is None:
-            self._unanswered += 1
-            if self._unanswered < SILENCE:
-                return []
-            rooms = {}
-        else:
-            self._unanswered = 0
+    def look(self, reports: Reports) -> list[RoomEvent]:
+        """Events after one look. A room that is gone from its node is away; while a node misses looks, what it said
+        last holds."""
+        for name, report in reports.items():
+            if report is None:
+                self._unanswered[name] += 1
+            else:
+                del self._unanswered[name]
+                self._answers[name] = report
+        patient = {name for name, looks in self._unanswered.items() if looks < SILENCE}
+        if patient - self._answers.keys() or patient >= reports.keys():
+            return []
+        believed = reports.keys() - self._unanswered.keys() | patient
+        return self._compare(together([self._answers[name] for name in believed]))
+
+    def _compare(self, rooms: Mapping[str, Health]) -> list[RoomEvent]:
         events = []
         for room_id in self._told.keys() | rooms.keys():
             state: State = rooms[room_id].state if room_id in rooms else "away"
@@ -95,7 +106,7 @@ async def watch_media(settings: Settings, database: Database, broker: Broker, st
                 async with database.engine.connect() as leader:
                     if await _elected(leader):
                         try:
-                            await _look_on(leader, gateway, broker, stop)
+                            await _look_on(leader, gateway, Rounds(database, gateway), broker, stop)
                         finally:
                             await _stand_down(leader)
             except Exception as error:
@@ -106,7 +117,7 @@ async def watch_media(settings: Settings, database: Database, broker: Broker, st
 
 
 async def _look_on(
-    leader: AsyncConnection, gateway: MediaGateway, broker: Broker, stop: asyncio.Event
+    leader: AsyncConnection, gateway: MediaGateway, rounds: Rounds, broker: Broker, stop: asyncio.Event
 ) -> None:
     open_rooms = await leader.execute(
         text("SELECT id::text FROM room WHERE state IN ('warming', 'live', 'paused')")
@@ -116,12 +127,12 @@ async def _look_on(
     while not stop.is_set():
         await leader.execute(text("SELECT 1"))  # the lock is as alive as its connection
         await leader.commit()
-        try:
-            rooms: Mapping[str, Health] | None = (await gateway.report()).rooms
-            await _clear_ended(leader, gateway, rooms or ())
-        except MediaUnavailable:
-            rooms = None
-        waiting = [*_newest(waiting), *watch.look(rooms)]
+        reports = await gateway.reports()
+        with suppress(MediaUnavailable):
+            await _clear_ended(leader, gateway, reports)
+            await _settle(gateway, reports)
+            await rounds.make(reports)
+        waiting = [*_newest(waiting), *watch.look(reports)]
         with suppress(BrokerUnavailable):
             if waiting:
                 await broker.append(waiting)
@@ -129,8 +140,9 @@ async def _look_on(
         await _wait(stop, LOOK_S)
 
 
-async def _clear_ended(leader: AsyncConnection, gateway: MediaGateway, rooms: Collection[str]) -> None:
+async def _clear_ended(leader: AsyncConnection, gateway: MediaGateway, reports: Reports) -> None:
     """A look and not a reaction to the end: it also finds who came in that moment, or while the node was away."""
+    rooms = _rooms(reports)
     if not rooms:
         return
     ended = await leader.execute(
@@ -138,7 +150,19 @@ async def _clear_ended(leader: AsyncConnection, gateway: MediaGateway, rooms: Co
         {"rooms": list(rooms)},
     )
     for room_id in ended.scalars().all():
-        await gateway.clear(room_id)
+        await gateway.clear(room_id, reports)
+
+
+async def _settle(gateway: MediaGateway, reports: Reports) -> None:
+    for room_id, nodes in _rooms(reports).items():
+        if nodes > 1:
+            log.warning("a room is on several media nodes", room_id=room_id, nodes=nodes)
+            await gateway.settle(room_id, reports)
+
+
+def _rooms(reports: Reports) -> Counter[str]:
+    """On how many nodes each is."""
+    return Counter(room_id for report in reports.values() if report for room_id in report.rooms)
 
 
 def _newest(events: Sequence[RoomEvent]) -> list[RoomEvent]:

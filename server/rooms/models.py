@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import ARRAY, Index, UniqueConstraint, Uuid
 from sqlmodel import Field, SQLModel
 
 from server.kit.clock import utc_now
@@ -14,8 +14,9 @@ from server.kit.database import Row, document, moment
 
 
 class Room(Row, table=True):
-    """`state` is `live.room`'s, `audience` one of `rules.Audience`. `store_id` is set for a store's own room;
-    headquarters' have none. `key` and `request_hash` are the Idempotency-Key it was made with and what came with it."""
+    """`state` and `pinned_ids` (all on the shelf) are `live.room`'s, `audience` one of `rules.Audience`. `store_id` is
+    set for a store's own room; headquarters' have none. `key` and `request_hash` are the Idempotency-Key it was made
+    with and what came with it."""
 
     __tablename__ = "room"
     __table_args__ = (UniqueConstraint("brand_id", "key"),)
@@ -28,7 +29,7 @@ class Room(Row, table=True):
     audience: str = "public"
     state: str = "planned"
     demo: bool = False
-    pinned_id: UUID | None = Field(default=None, foreign_key="product.id")
+    pinned_ids: list[UUID] = Field(default_factory=list, sa_type=ARRAY(Uuid))
     created_at: datetime = moment(default_factory=utc_now)
     started_at: datetime | None = moment(default=None, nullable=True)
     ended_at: datetime | None = moment(default=None, nullable=True)

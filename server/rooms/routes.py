@@ -27,14 +27,14 @@ from server.kit.database import Database
 from server.kit.idempotency import KeyHeader, request_hash, require_key
 from server.kit.paging import Page, page
 from server.kit.principal import Principal
-from server.kit.problems import Unavailable
+from server.kit.problems import Invalid, Unavailable
 from server.kit.settings import Settings
 from server.rooms import media, service, shelf, snapshot
 from server.rooms.media import BroadcastToken
-from server.rooms.media_proxy import MediaGateway
+from server.rooms.media_gateway import MediaGateway
 from server.rooms.models import Room
 from server.rooms.rules import SHELF_SIZE, Audience
-from server.rooms.shelf import Card
+from server.rooms.shelf import Card, Pins
 from server.rooms.snapshot import Named, RoomInfo, RoomViews
 from server.rooms.viewers import ViewerHere, viewers_here
 from server.stores.models import Store
@@ -66,8 +66,11 @@ class OneProduct(msgspec.Struct, forbid_unknown_fields=True):
     product_id: UUID
 
 
-class MaybeProduct(msgspec.Struct, forbid_unknown_fields=True):
+class Pin(msgspec.Struct, forbid_unknown_fields=True):
+    """`beside`: what is pinned already stays, behind it."""
+
     product_id: UUID | None
+    beside: bool = False
 
 
 class Products(msgspec.Struct, forbid_unknown_fields=True):
@@ -97,6 +100,7 @@ class RoomRow(msgspec.Struct, kw_only=True):
 
 class StaffRoom(RoomRow, kw_only=True):
     pinned: Card | None
+    beside: list[Card]
     shelf: list[Card]
     sales: list[SaleCard]
 
@@ -105,6 +109,7 @@ class PublicRoom(RoomInfo, kw_only=True):
     brand: Named
     whep_url: str
     pinned: Card | None
+    beside: list[Card]
     shelf: list[Card]
     sales: list[SaleCard]
 
@@ -126,10 +131,6 @@ class OnAirList(msgspec.Struct):
 
 class ShelfView(msgspec.Struct):
     shelf: list[Card]
-
-
-class PinView(msgspec.Struct):
-    pinned: Card | None
 
 
 class ViewersView(msgspec.Struct):
@@ -177,8 +178,9 @@ async def _staff_room(session: AsyncSession, presence: Presence, room: Room) -> 
         await snapshot.host_name(session, room),
         await _here(presence, room),
     )
+    pins = shelf.pins(room, cards)
     sales = list(await flash_sales.cards(session, room.id))
-    return StaffRoom(**row, pinned=snapshot.pinned(room, cards), shelf=cards, sales=sales)
+    return StaffRoom(**row, pinned=pins.pinned, beside=pins.beside, shelf=cards, sales=sales)
 
 
 @get("/api/rooms", tags=["rooms"])
@@ -273,6 +275,7 @@ async def show_public(
         brand=Named(brand),
         whep_url=media.whep_url(settings, room_id),
         pinned=view.pinned,
+        beside=view.beside,
         shelf=view.shelf,
         sales=view.sales,
     )
@@ -305,7 +308,8 @@ async def put_on_shelf(room_id: UUID, data: OneProduct, staff: Principal, sessio
     tags=["rooms"],
 )
 async def import_to_shelf(room_id: UUID, body: bytes, staff: Principal, session: AsyncSession) -> Imported:
-    """The CSV file itself as the body, as for the import of products; its products go last, in the file's order."""
+    """The XLSX or CSV file itself as the body, as for the import of products; its products go last, in the file's
+    order."""
     return await service.import_to_shelf(session, staff, room_id, body)
 
 
@@ -325,12 +329,24 @@ async def take_off_shelf(
 
 
 @put(f"{_ROOM}/pin", tags=["rooms"])
-async def pin(
-    room_id: UUID, data: MaybeProduct, staff: Principal, session: AsyncSession, clock: Clock
-) -> PinView:
-    """Put a product of the shelf before everybody's eyes; `null` takes it away."""
-    room = await service.pin(session, staff, room_id, data.product_id, clock())
-    return PinView(await shelf.card(session, room, room.pinned_id) if room.pinned_id else None)
+async def pin(room_id: UUID, data: Pin, staff: Principal, session: AsyncSession, clock: Clock) -> Pins:
+    """Put a product of the shelf before everybody's eyes, in place of all that were there; `null` takes them away.
+    With `beside` the others stay behind it, the newest first: three at most, the one pinned longest gives way."""
+    if data.product_id is None and data.beside:
+        raise Invalid(errors=[{"field": "product_id", "message": "beside the others goes a product"}])
+    if data.product_id is None:
+        room = await service.unpin(session, staff, room_id, None, clock())
+    else:
+        room = await service.pin(session, staff, room_id, data.product_id, clock(), beside=data.beside)
+    return await shelf.pinned(session, room)
+
+
+@delete(f"{_ROOM}/pin/{{product_id:uuid}}", status_code=HTTP_200_OK, tags=["rooms"])
+async def unpin(
+    room_id: UUID, product_id: UUID, staff: Principal, session: AsyncSession, clock: Clock
+) -> Pins:
+    """Take one product away. One that isn't pinned changes nothing."""
+    return await shelf.pinned(session, await service.unpin(session, staff, room_id, product_id, clock()))
 
 
 @post(f"{_ROOM}/broadcast-tokens", status_code=HTTP_201_CREATED, tags=["rooms"])
@@ -381,6 +397,7 @@ ROUTES = [
     arrange_shelf,
     take_off_shelf,
     pin,
+    unpin,
     issue_broadcast_token,
     show_media,
     show_viewers,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from server.kit.principal import STORE_STAFF, Principal
+from server.kit.principal import INVITES, Principal
 from server.kit.problems import NotFound, NotSignedIn, Problem
 from server.members.audience import Audience as Audience
 
@@ -33,10 +33,11 @@ def may_enter(room: RoomScope, who: Principal | None) -> Problem | None:
 
 
 def may_see(staff: Principal, room: RoomScope) -> bool:
-    """All staff see headquarters' rooms; a store's own room is for that store, and for whoever is of no store."""
+    """All staff see headquarters' rooms; a store's own room is for that store and for headquarters' people. A guide
+    from outside is of no store."""
     if staff.kind != "staff" or staff.brand_id != room.brand_id:
         return False
-    return room.store_id is None or staff.role not in STORE_STAFF or staff.store_id == room.store_id
+    return room.store_id is None or staff.role not in INVITES or staff.store_id == room.store_id
 
 
 def may_run(staff: Principal, room: RoomScope) -> bool:

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -22,11 +21,11 @@ from server.kit.facts import Fact, record
 from server.kit.idempotency import KeyReused
 from server.kit.ids import uuid7
 from server.kit.paging import PAGE, before
-from server.kit.principal import STORE_STAFF, Principal, Role
+from server.kit.principal import INVITES, STORE_STAFF, Principal, Role
 from server.kit.problems import Conflict, Forbidden, NotFound
 from server.members.audience import must_take
 from server.rooms import shelf, shelf_import
-from server.rooms.facts import AudienceChanged, ProductPinned, RoomRenamed, RoomStateChanged
+from server.rooms.facts import AudienceChanged, RoomRenamed, RoomStateChanged
 from server.rooms.models import Room, RoomMark
 from server.rooms.rules import (
     Audience,
@@ -36,6 +35,8 @@ from server.rooms.rules import (
     may_see,
     may_see_figures,
 )
+from server.stock import service as stock
+from server.stock.rules import Pool
 from server.stores.models import Store
 
 
@@ -199,7 +200,7 @@ async def direct(
     room = await to_run(session, staff, room_id, lock=True)
     before_it = RoomState(
         live_room.Phase(room.state),
-        str(room.pinned_id) if room.pinned_id else None,
+        tuple(str(product_id) for product_id in room.pinned_ids),
         room.started_at,
         room.ended_at,
     )
@@ -208,20 +209,28 @@ async def direct(
     except live_room.Refused as refused:
         raise WrongState(state=refused.phase.value, reason=refused.slug) from refused
     room.state = after_it.phase.value
-    room.pinned_id = UUID(after_it.pinned) if after_it.pinned else None
+    room.pinned_ids = [UUID(product_id) for product_id in after_it.pinned]
     room.started_at, room.ended_at = after_it.started_at, after_it.ended_at
     if isinstance(command, live_room.Start):
         await take_the_stage(session, staff, room)
     await session.flush()
     for event in happened:
-        await _remember(session, room, event)
+        await _remember(session, room, event, before_it)
     if any(isinstance(event, PhaseChanged) and event.phase is live_room.Phase.ENDED for event in happened):
         await flash_sales.close_all(session, room.id, now)
+        await give_units_back(session, room)
     return room
 
 
-async def _remember(session: AsyncSession, room: Room, event: PhaseChanged | PinChanged) -> None:
-    fact: Fact
+async def give_units_back(session: AsyncSession, room: Room) -> None:
+    """What was set aside for the room, and is free, goes to headquarters."""
+    room_pool, headquarters = (Pool.ROOM, room.id), (Pool.HEADQUARTERS, room.brand_id)
+    await stock.empty_out(session, room.brand_id, room_pool, headquarters)
+
+
+async def _remember(
+    session: AsyncSession, room: Room, event: PhaseChanged | PinChanged, before_it: RoomState
+) -> None:
     match event:
         case PhaseChanged(phase, at):
             mark(session, room.id, "state", phase.value, at)
@@ -233,15 +242,14 @@ async def _remember(session: AsyncSession, room: Room, event: PhaseChanged | Pin
                 state=phase,
                 changed_at=at,
             )
-        case PinChanged(product_id, at):
-            card = await shelf.card(session, room, UUID(product_id)) if product_id else None
-            if card:
-                mark(session, room.id, "pin", card.title, at)
-            fact = ProductPinned(
-                brand_id=room.brand_id, room_id=room.id, card=msgspec.to_builtins(card) if card else None
-            )
-    await session.flush()
-    await record(session, fact)
+            await session.flush()
+            await record(session, fact)
+        case PinChanged(ids, at):
+            pins = await shelf.pinned(session, room)
+            if pins.pinned and ids[:1] != before_it.pinned[:1]:
+                mark(session, room.id, "pin", pins.pinned.title, at)
+            await session.flush()
+            await shelf.tell_pins(session, room, pins)
 
 
 def mark(session: AsyncSession, room_id: UUID, kind: str, label: str, at: datetime) -> None:
@@ -250,14 +258,27 @@ def mark(session: AsyncSession, room_id: UUID, kind: str, label: str, at: dateti
 
 
 async def pin(
-    session: AsyncSession, staff: Principal, room_id: UUID, product_id: UUID | None, now: datetime
+    session: AsyncSession,
+    staff: Principal,
+    room_id: UUID,
+    product_id: UUID,
+    now: datetime,
+    *,
+    beside: bool = False,
 ) -> Room:
     """Raises `NotFound` (also for a product that does not stand on the shelf), `Forbidden`, `WrongState` (409)."""
-    if product_id is None:
-        return await direct(session, staff, room_id, live_room.Unpin(), now)
     await to_run(session, staff, room_id, lock=True)  # nobody takes it off the shelf meanwhile
     await shelf.must_hold(session, room_id, product_id)
-    return await direct(session, staff, room_id, live_room.Pin(str(product_id)), now)
+    return await direct(session, staff, room_id, live_room.Pin(str(product_id), beside), now)
+
+
+async def unpin(
+    session: AsyncSession, staff: Principal, room_id: UUID, product_id: UUID | None, now: datetime
+) -> Room:
+    """One product, or all of them. Raises `NotFound`, `Forbidden`, `WrongState` (409)."""
+    return await direct(
+        session, staff, room_id, live_room.Unpin(str(product_id) if product_id else None), now
+    )
 
 
 # Looking at them
@@ -280,7 +301,7 @@ async def listing(
         .order_by(col(Room.id).desc())
         .limit(PAGE + 1)
     )
-    if staff.role in STORE_STAFF:
+    if staff.role in INVITES:
         query = query.where(or_(col(Room.store_id).is_(None), col(Room.store_id) == staff.store_id))
     if states:
         query = query.where(col(Room.state).in_(states))
@@ -328,18 +349,19 @@ async def arrange_shelf(
 ) -> list[shelf.Card]:
     """Raises `NotFound`, `Forbidden`, `WrongState`, `ShelfFull` (409), `Invalid`."""
     room = await _to_furnish(session, staff, room_id)
-    if room.pinned_id and room.pinned_id not in product_ids:
-        await direct(session, staff, room_id, live_room.Unpin(), now)
+    for product_id in room.pinned_ids:
+        if product_id not in product_ids:
+            await unpin(session, staff, room_id, product_id, now)
     return await shelf.arrange(session, room, product_ids)
 
 
 async def take_off_shelf(
     session: AsyncSession, staff: Principal, room_id: UUID, product_id: UUID, now: datetime
 ) -> list[shelf.Card]:
-    """What was pinned is unpinned with it. Raises `NotFound`, `Forbidden`, `WrongState`."""
+    """If it was pinned, it is unpinned too. Raises `NotFound`, `Forbidden`, `WrongState`."""
     room = await _to_furnish(session, staff, room_id)
-    if room.pinned_id == product_id:
-        await direct(session, staff, room_id, live_room.Unpin(), now)
+    if product_id in room.pinned_ids:
+        await unpin(session, staff, room_id, product_id, now)
     return await shelf.remove(session, room, product_id)
 
 

@@ -19,7 +19,7 @@ from server.rooms.facts import ProductPinned, ShelfChanged
 from server.rooms.models import Room, ShelfItem
 from server.rooms.rules import SHELF_SIZE
 from server.stock import service as stock
-from server.stock.rules import Pool
+from server.stock.rules import pools_of
 
 
 class ShelfFull(Conflict):
@@ -47,6 +47,13 @@ class Card(msgspec.Struct):
     position: int
 
 
+class Pins(msgspec.Struct):
+    """What the host shows: `pinned` in front, `beside` it up to two more, the newest first."""
+
+    pinned: Card | None
+    beside: list[Card]
+
+
 _CARDS = text(
     """
     SELECT p.id, p.title, p.image, i.position,
@@ -55,21 +62,20 @@ _CARDS = text(
            array_agg(k.price_minor ORDER BY k.position, k.id) AS prices,
            array_agg(k.was_minor ORDER BY k.position, k.id) AS was
     FROM shelf_item i JOIN product p ON p.id = i.product_id JOIN sku k ON k.product_id = p.id
-    WHERE i.room_id = :room_id AND (CAST(:product_id AS uuid) IS NULL OR p.id = :product_id)
+    WHERE i.room_id = :room_id AND (CAST(:ids AS uuid[]) IS NULL OR p.id = ANY(CAST(:ids AS uuid[])))
     GROUP BY p.id, i.position ORDER BY i.position, p.id
     """
 )
 
 
-async def cards(session: AsyncSession, room: Room, product_id: UUID | None = None) -> list[Card]:
-    """The shelf in order (two queries), or one product of it. `free` is what this room can sell: headquarters' units
-    and, in a store's own room, that store's."""
-    rows = (await session.execute(_CARDS, {"room_id": room.id, "product_id": product_id})).all()
+async def cards(session: AsyncSession, room: Room, product_ids: Sequence[UUID] | None = None) -> list[Card]:
+    """The shelf in order (two queries), or some products of it. `free` is what this room can sell: headquarters' units,
+    what was set aside for it and, in a store's own room, that store's."""
+    ids = None if product_ids is None else list(product_ids)
+    rows = (await session.execute(_CARDS, {"room_id": room.id, "ids": ids})).all()
     if not rows:
         return []
-    pools = [(Pool.HEADQUARTERS, room.brand_id)]
-    if room.store_id:
-        pools.append((Pool.STORE, room.store_id))
+    pools = pools_of(room.brand_id, room.store_id, room.id)
     free = await stock.free(session, [sku for row in rows for sku in row.sku_ids], pools)
     return [_card(row, free) for row in rows]
 
@@ -88,9 +94,22 @@ def _card(row: Any, free: dict[UUID, int]) -> Card:
     )
 
 
-async def card(session: AsyncSession, room: Room, product_id: UUID) -> Card | None:
-    found = await cards(session, room, product_id)
-    return found[0] if found else None
+def pins(room: Room, shelf: Sequence[Card]) -> Pins:
+    """What is pinned of these cards."""
+    standing = {card.product_id: card for card in shelf}
+    shown = [standing[product_id] for product_id in room.pinned_ids if product_id in standing]
+    return Pins(shown[0] if shown else None, shown[1:])
+
+
+async def pinned(session: AsyncSession, room: Room) -> Pins:
+    return pins(room, await cards(session, room, room.pinned_ids) if room.pinned_ids else [])
+
+
+async def tell_pins(session: AsyncSession, room: Room, pins: Pins) -> None:
+    """The room hears of all that is pinned as it is now."""
+    told = msgspec.to_builtins(pins)
+    fact = ProductPinned(brand_id=room.brand_id, room_id=room.id, card=told["pinned"], beside=told["beside"])
+    await record(session, fact)
 
 
 async def must_hold(session: AsyncSession, room_id: UUID, product_id: UUID) -> None:
@@ -212,10 +231,8 @@ async def show_anew(session: AsyncSession, product_ids: Collection[UUID]) -> Non
     )
     for room in rooms.all():
         shelf = await tell(session, room)
-        for shown in shelf:
-            if shown.product_id == room.pinned_id and shown.product_id in product_ids:
-                card = msgspec.to_builtins(shown)
-                await record(session, ProductPinned(brand_id=room.brand_id, room_id=room.id, card=card))
+        if not set(product_ids).isdisjoint(room.pinned_ids):
+            await tell_pins(session, room, pins(room, shelf))
 
 
 async def tell(session: AsyncSession, room: Room) -> list[Card]:

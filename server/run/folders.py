@@ -18,7 +18,8 @@ import shutil
 import stat
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
@@ -175,11 +176,12 @@ class DataFolder:
         import pwd
 
         name = "_postgres" if sys.platform == "darwin" else SERVICE_USER
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            self._add_user(name)
-            entry = pwd.getpwnam(name)
+        with _alone_on_this_machine():
+            try:
+                entry = pwd.getpwnam(name)
+            except KeyError:
+                self._add_user(name)
+                entry = pwd.getpwnam(name)
         return Account(entry.pw_uid, entry.pw_gid)
 
     def _add_user(self, name: str) -> None:
@@ -208,6 +210,16 @@ class DataFolder:
         for folder in _open_to_all_above(self.root / "postgres"):
             if folder != self.root:
                 self._say(f"let other users pass through {folder} (chmod o+x): the data lies below it")
+
+
+@contextmanager
+def _alone_on_this_machine() -> Iterator[None]:
+    """Among root's starts. Two programs that add the same user at the same time may both succeed, and then what the
+    first one's servers own belongs to nobody."""
+    ROOTS_FOLDER.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with (ROOTS_FOLDER / "lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _anyone_may_run(folder: Path) -> bool:

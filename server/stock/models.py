@@ -13,7 +13,8 @@ from server.kit.database import Row, moment
 
 
 class StockBalance(Row, table=True):
-    """`pool` is `headquarters` (pool_id: the brand), `store` or `sale`. total = free + held + sold, by constraint."""
+    """`pool` is `headquarters` (pool_id: the brand), `store`, `room` or `sale`. total = free + held + sold, by
+    constraint."""
 
     __tablename__ = "stock_balance"
     __table_args__ = (

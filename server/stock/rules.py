@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import NamedTuple
+from uuid import UUID
 
 
 class Pool(StrEnum):
     HEADQUARTERS = "headquarters"
     STORE = "store"
+    ROOM = "room"
     SALE = "sale"
+
+
+def pools_of(brand_id: UUID, store_id: UUID | None, room_id: UUID | None) -> list[tuple[Pool, UUID]]:
+    """Where units of an ordinary order come from, the first pool first: what was set aside for the room, the carrying
+    store's, headquarters'."""
+    own = [(Pool.ROOM, room_id)] if room_id else []
+    return [*own, *([(Pool.STORE, store_id)] if store_id else []), (Pool.HEADQUARTERS, brand_id)]
 
 
 class Move(NamedTuple):

@@ -7,6 +7,7 @@ would take a pool below zero fails the statement.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
 from uuid import UUID
 
 import msgspec
@@ -17,7 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from server.kit.checks import Broken, broken_rows
 from server.kit.idempotency import KeyReused
 from server.kit.ids import uuid7
-from server.kit.problems import Conflict, Problem
+from server.kit.problems import Problem
 from server.stock.rules import Pool
 
 
@@ -229,27 +230,6 @@ async def release(session: AsyncSession, hold_ids: Sequence[UUID]) -> set[UUID]:
     return set(rows.scalars())
 
 
-_RETURN = text(
-    """
-    WITH done AS (
-        UPDATE stock_hold SET returned = quantity
-        WHERE hold_id = :hold_id AND state = 'sold' AND returned = 0 RETURNING balance_id, quantity),
-    entries AS (
-        INSERT INTO stock_entry (balance_id, act, key, total, free, held, sold)
-        SELECT balance_id, 'return', :hold_id, 0, quantity, 0, -quantity FROM done),
-    locked AS MATERIALIZED (
-        SELECT id FROM stock_balance WHERE id IN (SELECT balance_id FROM done) ORDER BY id FOR NO KEY UPDATE)
-    UPDATE stock_balance b SET free = free + d.quantity, sold = sold - d.quantity
-    FROM done d JOIN locked l ON l.id = d.balance_id WHERE b.id = l.id
-    """
-)
-
-
-async def take_back(session: AsyncSession, hold_id: UUID) -> None:
-    """Goods that came back are free again in the pool they were sold from; once for each hold."""
-    await session.execute(_RETURN, {"hold_id": hold_id})
-
-
 async def free(
     session: AsyncSession, sku_ids: Sequence[UUID], pools: Sequence[tuple[Pool, UUID]]
 ) -> dict[UUID, int]:
@@ -292,15 +272,18 @@ async def units(session: AsyncSession, pool: Pool, pool_ids: Sequence[UUID]) -> 
     return found
 
 
+_LOCK_POOL = text(
+    "SELECT 1 FROM stock_balance WHERE pool = :pool AND pool_id = :pool_id ORDER BY id FOR NO KEY UPDATE"
+)
+
+
 async def empty_out(
     session: AsyncSession, brand_id: UUID, source: tuple[Pool, UUID], target: tuple[Pool, UUID]
 ) -> None:
-    """Move whatever is free in one pool to another: what a closed sale leaves goes back."""
+    """Move whatever is free in one pool to another: what a closed sale, or a room that ended, leaves goes back."""
+    await session.execute(_LOCK_POOL, {"pool": source[0].value, "pool_id": source[1]})
     for unit in (await units(session, source[0], [source[1]]))[source[1]]:
-        try:
-            await move(session, brand_id, unit.sku_id, source, target, unit.free, uuid7())
-        except OutOfStock as error:
-            raise Conflict("The stock moved meanwhile; try again") from error
+        await move(session, brand_id, unit.sku_id, source, target, unit.free, uuid7())
 
 
 VERIFY = {
@@ -327,6 +310,44 @@ VERIFY = {
         FROM stock_entry WHERE act = 'allot' GROUP BY key HAVING sum(total) <> 0""",
 }
 """Queries that list broken rows; an empty answer is the proof."""
+
+
+class Ledger(msgspec.Struct, frozen=True):
+    """The whole ledger in a few numbers. `oversold` counts units that pools are below zero by; `sha256` is over all
+    entries in order, so that whoever kept an earlier one can tell whether what was written then was changed."""
+
+    entries: int
+    total: int
+    free: int
+    held: int
+    sold: int
+    oversold: int
+    sha256: str
+
+
+_PARTS = text(
+    """
+    SELECT count(*) AS entries, encode(sha256(string_agg(line, E'\\n' ORDER BY seq)::bytea), 'hex') AS sha256
+    FROM (SELECT seq, concat_ws(' ', seq, balance_id, act, key, total, free, held, sold) AS line FROM stock_entry) e
+    GROUP BY seq / 10000 ORDER BY seq / 10000
+    """
+)
+_BALANCES = text(
+    """
+    SELECT coalesce(sum(total), 0)::bigint AS total, coalesce(sum(free), 0)::bigint AS free,
+           coalesce(sum(held), 0)::bigint AS held, coalesce(sum(sold), 0)::bigint AS sold,
+           coalesce(sum(greatest(-free, 0)), 0)::bigint AS oversold
+    FROM stock_balance
+    """
+)
+
+
+async def ledger(session: AsyncSession) -> Ledger:
+    """As it is at this moment."""
+    parts = (await session.execute(_PARTS)).all()
+    whole = sha256("".join(part.sha256 for part in parts).encode()).hexdigest()
+    balances = (await session.execute(_BALANCES)).mappings().one()
+    return Ledger(entries=sum(part.entries for part in parts), sha256=whole, **balances)
 
 
 async def verify(session: AsyncSession) -> Broken:

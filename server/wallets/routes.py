@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import get, post
+from litestar import Request, get, post
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from server.kit.database import Database
 from server.kit.idempotency import KeyHeader, require_key
 from server.kit.principal import Principal
 from server.kit.settings import Settings
 from server.payments import service as payments
+from server.payments.providers import Providers
 from server.wallets import service
 
 # Browsers read a backslash as a slash and drop tabs: "/\t/elsewhere" would leave this site.
@@ -28,7 +30,7 @@ class WalletPage(msgspec.Struct):
     entries: list[service.Line]
 
 
-class TopUp(msgspec.Struct, forbid_unknown_fields=True):
+class TopUp(payments.HowToPay, kw_only=True):
     """The cashier sends the viewer back to `return_url`, a path of this site, or else to the room. Without a
     `provider` it is the first one offered."""
 
@@ -44,11 +46,6 @@ class TopUp(msgspec.Struct, forbid_unknown_fields=True):
         return f"/live/{self.room_id}" if self.room_id else "/"
 
 
-class TopUpStarted(msgspec.Struct):
-    payment_id: UUID
-    cashier_url: str
-
-
 @get("/api/wallet", tags=["wallet"])
 async def show_wallet(member: Principal, session: AsyncSession) -> WalletPage:
     """The caller's balance and newest bookings."""
@@ -60,24 +57,29 @@ async def show_wallet(member: Principal, session: AsyncSession) -> WalletPage:
 
 @post("/api/wallet/top-ups", tags=["wallet"])
 async def top_up(
+    request: Request[Any, Any, Any],
     data: TopUp,
     member: Principal,
-    session: AsyncSession,
+    database: Database,
+    providers: Providers,
     settings: Settings,
     idempotency_key: KeyHeader = None,
-) -> TopUpStarted:
+) -> payments.Started:
     """A payment at the cashier; the wallet grows when the provider says that it was paid."""
-    payment = await service.start_top_up(
-        session,
-        settings,
-        brand_id=member.brand_id,
-        member_id=member.id,
-        amount_minor=data.amount_minor,
-        provider=data.provider or next(iter(payments.providers(settings)), "none"),
-        return_url=data.way_back,
-        key=require_key(idempotency_key) if idempotency_key else None,
-    )
-    return TopUpStarted(payment.id, payments.cashier_url(settings, payment))
+    async with database.transaction() as session:  # committed before the provider is asked
+        payment = await service.start_top_up(
+            session,
+            settings,
+            brand_id=member.brand_id,
+            member_id=member.id,
+            amount_minor=data.amount_minor,
+            provider=data.provider or next(iter(payments.offered(settings)), "none"),
+            return_url=data.way_back,
+            key=require_key(idempotency_key) if idempotency_key else None,
+            scene=data.scene,
+            payer=data.payer(request),
+        )
+    return await payments.begin(database, providers, settings, payment)
 
 
 ROUTES = [show_wallet, top_up]

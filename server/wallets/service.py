@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
@@ -145,9 +146,13 @@ async def start_top_up(
     provider: str,
     return_url: str,
     key: str | None = None,
+    scene: payments.Scene = "desktop",
+    payer: dict[str, Any] | None = None,
 ) -> Payment:
-    """A payment that fills the wallet once it succeeds. Asked again with the same key before it is paid, it is the
-    same payment. Raises `ProviderUnknown`, `KeyReused` (422)."""
+    """A payment that fills the wallet once it succeeds. The same key is the same payment, paid or not.
+
+    Raises `KeyReused` (422), and what `payments.create` raises.
+    """
     payment = await payments.create(
         session,
         settings,
@@ -159,8 +164,11 @@ async def start_top_up(
         amount_minor=amount_minor,
         title="钱包充值 · Wallet top-up",
         return_url=return_url,
+        scene=scene,
+        payer=payer,
+        once=True,
     )
-    if payment.amount_minor != amount_minor:
+    if (payment.amount_minor, payment.provider) != (amount_minor, provider):
         raise KeyReused
     return payment
 

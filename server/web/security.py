@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from litestar.datastructures import MutableScopeHeaders
 from litestar.types import Message, Scope
 
 from server.kit.settings import Settings
@@ -28,20 +27,22 @@ class SecurityHeaders:
         secure = settings.base_url.startswith("https://")
         # 'self' covers a same-origin WebSocket in all but older Safari.
         socket = settings.base_url.replace("http", "ws", 1)
-        self._headers = {
-            "Content-Security-Policy": POLICY.format(socket=socket),
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "strict-origin-when-cross-origin",
-            "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self), geolocation=()",
-            "Cross-Origin-Opener-Policy": "same-origin",
-            **({"Strict-Transport-Security": "max-age=31536000"} if secure else {}),
+        headers = {
+            "content-security-policy": POLICY.format(socket=socket),
+            "x-content-type-options": "nosniff",
+            "referrer-policy": "strict-origin-when-cross-origin",
+            "permissions-policy": "camera=(self), microphone=(self), display-capture=(self), geolocation=()",
+            "cross-origin-opener-policy": "same-origin",
+            **({"strict-transport-security": "max-age=31536000"} if secure else {}),
         }
+        self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, message: Message, scope: Scope) -> None:
+        """Adds what the answer doesn't say itself."""
         if message["type"] != "http.response.start":
             return
-        headers = MutableScopeHeaders.from_message(message)
-        for name, value in self._headers.items():
-            headers.setdefault(name, value)
-        if scope["path"].startswith("/api/"):
-            headers.setdefault("Cache-Control", "no-store")
+        said = {name.lower() for name, _ in message["headers"]}
+        more = [header for header in self._headers if header[0] not in said]
+        if scope["path"].startswith("/api/") and b"cache-control" not in said:
+            more.append((b"cache-control", b"no-store"))
+        message["headers"] = [*message["headers"], *more]

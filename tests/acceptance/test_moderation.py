@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from tests.acceptance.demo import Demo, eventually
-from tests.acceptance.test_room_socket import Seat, sit
+from tests.acceptance.seat import Seat, sit
 
 
 def desk_of(demo: Demo) -> Seat:

@@ -1,11 +1,21 @@
-"""A TCP and a UDP proxy that a test may cut, as a tunnel or a lift cuts a phone's network."""
+"""A TCP and a UDP proxy that a test may cut, as a tunnel or a lift cuts a phone's network; the UDP one may also lose
+some, be narrow, and move to another address."""
 
 from __future__ import annotations
 
+import heapq
+import itertools
+import random
 import selectors
 import socket
 import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+
+QUEUE_S = 0.3
+"""Of what waits before a narrow line; what comes on top is lost, as with most routers."""
 
 
 class TcpProxy:
@@ -69,6 +79,25 @@ class TcpProxy:
             end.close()
 
 
+class Line:
+    """One way of datagrams: a share of them is lost, and no more than `kbps` pass."""
+
+    def __init__(self, seed: int) -> None:
+        self.loss = 0.0
+        self.kbps: float | None = None
+        self._rng = random.Random(seed)
+        self._free_at = 0.0
+
+    def leaves_at(self, size: int, now: float) -> float | None:
+        """When a datagram that comes now has passed, after all before it; None for one that is lost."""
+        begins = max(now, self._free_at)
+        if self._rng.random() < self.loss or begins - now > QUEUE_S:
+            return None
+        if self.kbps is not None:
+            begins = self._free_at = begins + size / (self.kbps * 125)
+        return begins
+
+
 class UdpProxy:
     """Listens on `listen` and passes datagrams on to `target`, one socket for each client. While cut, all is lost."""
 
@@ -77,11 +106,16 @@ class UdpProxy:
         self._front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._front.bind(listen)
         self._front.setblocking(False)
+        self.port = int(self._front.getsockname()[1])
         self._clients: dict[tuple[str, int], socket.socket] = {}
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._front, selectors.EVENT_READ, None)
         self._cut = threading.Event()
         self._stopped = threading.Event()
+        self._moves_to: str | None = None
+        self._waiting: list[tuple[float, int, Callable[[], object]]] = []
+        self._numbers = itertools.count()
+        self.up, self.down = Line(1), Line(2)
         self.passed = 0
         self.lost = 0
         threading.Thread(target=self._run, daemon=True).start()
@@ -92,16 +126,27 @@ class UdpProxy:
     def mend(self) -> None:
         self._cut.clear()
 
+    def move(self, source: str) -> None:
+        """From now on the target sees every client at another port, of this address."""
+        self._moves_to = source
+
     def close(self) -> None:
         self._stopped.set()
 
     def _run(self) -> None:
         while not self._stopped.is_set():
-            for key, _ in self._selector.select(timeout=0.2):
+            ready = self._selector.select(self._until_next())
+            if self._moves_to is not None:
+                self._move(self._moves_to)
+            for key, _ in ready:
                 with suppress(OSError):
                     self._pass(key.fileobj, key.data)  # type: ignore[arg-type]
+            self._release()
         for end in (self._front, *self._clients.values()):
             end.close()
+
+    def _until_next(self) -> float:
+        return min(0.2, max(0.0, self._waiting[0][0] - time.monotonic())) if self._waiting else 0.2
 
     def _pass(self, end: socket.socket, client: tuple[str, int] | None) -> None:
         while True:
@@ -109,20 +154,46 @@ class UdpProxy:
                 data, address = end.recvfrom(2048)
             except BlockingIOError:
                 return
-            if self._cut.is_set():
+            now = time.monotonic()
+            at = (self.up if client is None else self.down).leaves_at(len(data), now)
+            if self._cut.is_set() or at is None:
                 self.lost += 1
-                continue
-            self.passed += 1
-            if client is None:
-                self._upstream(address).send(data)
+            elif at <= now:
+                self._deliver(data, address, client)
             else:
-                self._front.sendto(data, client)
+                heapq.heappush(
+                    self._waiting, (at, next(self._numbers), partial(self._deliver, data, address, client))
+                )
+
+    def _release(self) -> None:
+        while self._waiting and self._waiting[0][0] <= time.monotonic():
+            with suppress(OSError):
+                heapq.heappop(self._waiting)[2]()
+
+    def _deliver(self, data: bytes, address: tuple[str, int], client: tuple[str, int] | None) -> None:
+        self.passed += 1
+        if client is None:
+            self._upstream(address).send(data)
+        else:
+            self._front.sendto(data, client)
 
     def _upstream(self, client: tuple[str, int]) -> socket.socket:
         found = self._clients.get(client)
         if found is None:
-            found = self._clients[client] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            found.connect(self._target)
-            found.setblocking(False)
-            self._selector.register(found, selectors.EVENT_READ, client)
+            found = self._clients[client] = self._connected(client)
         return found
+
+    def _connected(self, client: tuple[str, int], source: str = "") -> socket.socket:
+        end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        end.bind((source, 0))
+        end.connect(self._target)
+        end.setblocking(False)
+        self._selector.register(end, selectors.EVENT_READ, client)
+        return end
+
+    def _move(self, source: str) -> None:
+        self._moves_to = None
+        for client, old in list(self._clients.items()):
+            self._selector.unregister(old)
+            old.close()
+            self._clients[client] = self._connected(client, source)

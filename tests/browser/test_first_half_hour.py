@@ -13,7 +13,7 @@ from playwright.sync_api import APIResponse, Browser, Page, expect
 from websockets.exceptions import ConnectionClosed
 
 from tests.acceptance.demo import Bare, eventually, running_bare
-from tests.acceptance.test_room_socket import Seat
+from tests.acceptance.seat import Seat
 from tests.browser.browser import DESKTOP, PHONE, context, test_id
 from tests.browser.test_main_job import _spin, close_sheet, frames, pay_at_the_cashier, pictures_of_failure
 
@@ -111,7 +111,8 @@ def test_from_the_owners_link_to_a_shipped_order(bare: Bare, browser: Browser, s
         test_id(phone, "way-delivery").click()
         test_id(phone, "delivery-name").fill("王小姐")
         test_id(phone, "delivery-phone").fill("13800000001")
-        test_id(phone, "delivery-address").fill("杭州市上城区湖滨路 1 号")
+        test_id(phone, "delivery-region").fill("浙江省杭州市上城区")
+        test_id(phone, "delivery-address").fill("湖滨路 1 号")
         phone.screenshot(path=shots / "first-delivery.png")
         test_id(phone, "delivery-save").click()
         expect(test_id(phone, "order-row").first).to_contain_text("待发货")

@@ -4,6 +4,7 @@ network, gets everything back; headquarters refunds; the room ends with a report
 from __future__ import annotations
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -50,6 +51,13 @@ class Wire:
 def frames(page: Page) -> int:
     return page.evaluate(
         "Math.max(0, ...[...document.querySelectorAll('video')].map(v => v.getVideoPlaybackQuality().totalVideoFrames))"
+    )
+
+
+def lines(page: Page) -> int:
+    """Of the picture's shorter side."""
+    return page.evaluate(
+        "Math.max(...[...document.querySelectorAll('video')].map(v => Math.min(v.videoWidth, v.videoHeight)))"
     )
 
 
@@ -157,6 +165,22 @@ def job(
     if test_id(phone, "unmute").is_visible():
         test_id(phone, "unmute").click()
     assert loudness(phone) > 0.01
+
+    # A smaller picture goes out at a press, the phone gets it, and the details tell what arrives.
+    full = lines(phone)
+    test_id(host, "devices").click()
+    test_id(host, "quality-540").click()
+    eventually("the phone gets 540 lines", lambda: _spin(phone) or lines(phone) == 540, 20)
+    test_id(host, "devices").click()
+    test_id(host, "upload-line").click()
+    expect(test_id(host, "upload-size")).to_contain_text("540")
+    expect(test_id(host, "upload-rate")).to_have_text(re.compile(r"[\d,]{3,}"))
+    expect(test_id(host, "upload-viewers")).to_have_text("1")
+    host.screenshot(path=shots / "job-control-upload.png")
+    test_id(host, "devices").click()
+    test_id(host, "quality-720").click()
+    eventually("the phone gets them all again", lambda: _spin(phone) or lines(phone) == full, 20)
+    test_id(host, "devices").click()
 
     # Chat: the name is asked for at the first line.
     test_id(phone, "say-input").fill("龙井还有吗？")

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.acceptance.demo import Demo, running_demo
-from tests.browser.browser import DESKTOP, PHONE, context
+from tests.browser.browser import DESKTOP, PHONE, context, test_id
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -26,6 +26,7 @@ PAGES = {
     "store-screen": ("/store/{store}/screen/{room}", WALL, "manager"),
     "hq": ("/hq", DESKTOP, "owner"),
     "hq-products": ("/hq#/products", DESKTOP, "owner"),
+    "hq-stores": ("/hq#/stores", PHONE, "owner"),
     "hq-orders": ("/hq#/orders", DESKTOP, "owner"),
     "members": ("/hq/members", DESKTOP, "owner"),
     "screen": ("/hq/screen", WALL, "owner"),
@@ -82,3 +83,66 @@ def test_pages_open_clean_and_hold_their_width(
         page.screenshot(path=shots / f"{name}-{language}.png")
         visit.close()
     assert wrong == []
+
+
+def test_an_import_is_found_again_with_its_report_when_the_page_is_loaded_anew(
+    demo: Demo, browser: Browser
+) -> None:
+    owner = demo.keys["accounts"]["other_brand_owner"]
+    visit = context(browser, PHONE)
+    signed_in = {"login": owner["login"], "password": owner["password"]}
+    assert visit.request.post(f"{demo.base_url}/api/session", data=signed_in).ok
+    page = visit.new_page()
+    page.goto(f"{demo.base_url}/hq#/products")
+    test_id(page, "import-products").first.click()
+    rows = "标题,价格,编码\n" + "".join(f"春茶 {at},{at or '面议'},SPRING{at}\n" for at in range(500))
+    sheet = {"name": "春茶.csv", "mimeType": "text/csv", "buffer": rows.encode("gb18030")}
+    test_id(page, "import-file").set_input_files(files=[sheet])
+    test_id(page, "import-job").wait_for()
+    page.reload()
+    done = page.locator("[data-test=import-card] [data-test=import-job][data-state=done]")
+    done.wait_for()
+    assert "导入完成，共 500 行" in done.inner_text()
+    test_id(page, "import-look").click()
+    report = page.get_by_role("dialog")
+    assert "填一个金额" in report.get_by_role("row").last.inner_text()
+    test_id(page, "import-ok").click()
+    assert test_id(page, "product-row").count() > 0
+    page.reload()
+    test_id(page, "product-row").first.wait_for()
+    assert test_id(page, "import-card").count() == 0
+    visit.close()
+
+
+def test_a_new_guide_asks_to_join_the_manager_admits_them_and_they_invite(
+    demo: Demo, browser: Browser
+) -> None:
+    guide, manager = (context(browser, PHONE, "zh-CN").new_page() for _ in range(2))
+
+    def by_phone() -> None:
+        test_id(guide, "staff-phone-input").fill("13800138321")
+        test_id(guide, "phone-submit").click()
+        shown = test_id(guide, "staff-demo-code").inner_text()
+        test_id(guide, "staff-code").fill("".join(c for c in shown if c.isdigit()))
+        test_id(guide, "phone-submit").click()
+
+    guide.goto(f"{demo.base_url}/login?join=HZ01")
+    by_phone()
+    test_id(guide, "join-name").fill("小新")
+    test_id(guide, "phone-submit").click()
+    expect(test_id(guide, "join-asked")).to_be_visible()
+
+    account = demo.keys["accounts"]["manager"]
+    body = {"login": account["login"], "password": account["password"]}
+    assert manager.request.post(f"{demo.base_url}/api/session", data=body).ok
+    manager.goto(f"{demo.base_url}/store/{demo.keys['store_id']}")
+    request = test_id(manager, "join-request").filter(has_text="小新")
+    request.locator("[data-test=join-admit]").click()
+    expect(request).to_have_count(0)
+
+    test_id(guide, "way-phone").click()
+    by_phone()
+    guide.wait_for_url(f"**/store/{demo.keys['store_id']}")
+    expect(test_id(guide, "my-code").first).to_be_visible()
+    for page in (guide, manager):
+        page.context.close()

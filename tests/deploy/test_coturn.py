@@ -6,26 +6,54 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
+from live.media.clip import published
 from server.kit.settings import IceServer, Settings
 from server.rooms.media_proxy import TURN_TTL, turn_server
 from tests.acceptance.demo import ROOT, eventually, free_port
+from tests.live.media.players import make_small_clip
+from tests.live.media.stage import TOKEN, stage
+from tests.live.media.tabs import chromium, more_frames, page, watching
 
 TURNSERVER = shutil.which("turnserver") or ""
 CLIENT = shutil.which("turnutils_uclient") or ""
 SECRET = "a secret of this test"
+
+RELAYED = """async () => [...(await connection.getStats()).values()]
+    .filter((one) => one.type === 'local-candidate').map((one) => one.candidateType)"""
+"""Of what the viewer's tab sends from."""
 
 pytestmark = pytest.mark.skipif(not TURNSERVER, reason="to be complete: sudo apt-get install -y coturn")
 
 
 @pytest.fixture
 def turn_port(tmp_path: Path) -> Iterator[int]:
+    with coturn(ROOT / "deploy/turnserver.conf", tmp_path) as port:
+        yield port
+
+
+@pytest.fixture
+def turn_port_here(tmp_path: Path) -> Iterator[int]:
+    """The same, but that it relays into this machine, where the test's media node is."""
+    shipped = (ROOT / "deploy/turnserver.conf").read_text()
+    opened = shipped.replace("denied-peer-ip=127.0.0.0-127.255.255.255\n", "allow-loopback-peers\n")
+    assert opened != shipped
+    configuration = tmp_path / "turnserver.conf"
+    configuration.write_text(opened)
+    with coturn(configuration, tmp_path) as port:
+        yield port
+
+
+@contextmanager
+def coturn(configuration: Path, tmp_path: Path) -> Iterator[int]:
     port = free_port()
-    options = ["-c", str(ROOT / "deploy/turnserver.conf"), f"--static-auth-secret={SECRET}"]
+    options = ["-c", str(configuration), f"--static-auth-secret={SECRET}"]
     here = ["-L", "127.0.0.1", "-E", "127.0.0.1", f"--listening-port={port}", f"--pidfile={tmp_path}/pid"]
     log = (tmp_path / "log").open("wb")
     server = subprocess.Popen(
@@ -85,3 +113,23 @@ def test_a_user_of_ours_is_served_until_its_time_is_over_and_a_forged_one_is_not
     assert _allocates(turn_port, fresh.username, fresh.credential)
     assert not _allocates(turn_port, over.username, over.credential)
     assert not _allocates(turn_port, fresh.username, "forged")
+
+
+@pytest.mark.browser
+async def test_viewer_behind_a_wall_watches_through_the_relay(turn_port_here: int, tmp_path: Path) -> None:
+    relay = _handed_out(datetime.now(UTC))
+    server = {
+        "urls": f"turn:127.0.0.1:{turn_port_here}",
+        "username": relay.username,
+        "credential": relay.credential,
+    }
+    clip = make_small_clip(tmp_path / "clip.mkv")
+    async with (
+        stage(tmp_path / "stage", lambda: [page]) as room,
+        chromium(tmp_path / "profile") as browser,
+        httpx.AsyncClient(headers={"Authorization": f"Bearer {TOKEN}"}) as client,
+        published(client, room.url("whip", "r"), clip),
+    ):
+        viewer = await watching(browser, room, ice={"iceServers": [server], "iceTransportPolicy": "relay"})
+        await more_frames(viewer, 15)
+        assert set(await viewer.evaluate(RELAYED)) == {"relay"}

@@ -12,7 +12,7 @@ from litestar import Litestar, get
 from litestar.di import Provide
 from litestar.testing import AsyncTestClient
 
-from server.flash_sales.claims import ClaimDesk
+from server.flash_sales.claims import ClaimDesk, Tap
 from server.kit.clock import utc_now
 from server.kit.database import Database
 from server.kit.ids import uuid7
@@ -20,6 +20,7 @@ from server.kit.problems import EXCEPTION_HANDLERS, NotFound, Unavailable
 from server.kit.redis import GateDown, Redis
 from server.web.unit_of_work import UnitOfWork, provide_session
 from tests.acceptance.demo import is_problem
+from tests.server.flash_sales.test_claims import placed
 
 CONFUSED = asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
 """What asyncpg says when the server vanishes under a statement; it is no PostgresError."""
@@ -108,7 +109,7 @@ class NoRedis:
 
 
 async def test_claims_behind_a_broken_batch_are_answered() -> None:
-    desk = ClaimDesk("postgresql://", cast(Redis, NoRedis()), utc_now, lost_gate=lambda _: None)
+    desk = ClaimDesk("postgresql://", cast(Redis, NoRedis()), utc_now, _no_gate)
     pool = BreakingPool()
     desk._pool = cast(Any, pool)
     sale_id = uuid7()
@@ -126,7 +127,11 @@ async def test_claims_behind_a_broken_batch_are_answered() -> None:
 
 
 async def _claim(desk: ClaimDesk, sale_id: UUID, key: str) -> Any:
-    return await desk.claim(sale_id, BUYER, key, b"", [(SKU, 1)])
+    return placed(await desk.claim(sale_id, Tap(BUYER, key, b"", 1, ((SKU, 1),))))
+
+
+async def _no_gate(_: UUID) -> None:
+    raise GateDown
 
 
 BUYER, SKU = uuid7(), uuid7()

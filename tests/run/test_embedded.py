@@ -6,8 +6,11 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import asyncpg
 import pytest
@@ -200,6 +203,32 @@ def test_programs_in_a_closed_folder_are_copied_not_opened(
     server.start()
     server.stop()
     assert server.server.command()[0].startswith(str(roots_folder))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the servers as another user")
+def test_the_first_starts_on_a_machine_make_one_user_between_them(
+    short_folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[SimpleNamespace] = []
+
+    def known(name: str) -> SimpleNamespace:
+        found = made[-1:]
+        time.sleep(0.05)  # others look meanwhile
+        if not found:
+            raise KeyError(name)
+        return found[0]
+
+    def add(folder: DataFolder, name: str) -> None:
+        made.append(SimpleNamespace(pw_uid=50_000 + len(made), pw_gid=50_000))
+
+    monkeypatch.setattr("server.run.folders.ROOTS_FOLDER", short_folder())
+    monkeypatch.setattr("pwd.getpwnam", known)
+    monkeypatch.setattr(DataFolder, "_add_user", add)
+    folders = [DataFolder(short_folder()) for _ in range(4)]
+    with ThreadPoolExecutor(len(folders)) as pool:
+        list(pool.map(DataFolder.prepare, folders))
+    assert len(made) == 1
+    assert {folder.account.uid for folder in folders if folder.account} == {50_000}
 
 
 async def _on(url: str, statement: str) -> object:

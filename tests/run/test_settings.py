@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from server.kit.settings import Settings, SettingsError, load_or_make_secret, split_address
+from tests.server.payments import wechat
 
 
 @pytest.fixture
@@ -62,6 +63,7 @@ def test_missing_url_is_named_with_the_way_out(environ: dict[str, str]) -> None:
         ("TRUSTED_PROXIES", "nginx"),
         ("INTERNAL_CA", "/nowhere/ca.crt"),
         ("LOG", "xml"),
+        ("MEDIA_ACCELERATOR", "fast"),
     ],
 )
 def test_what_cannot_be_understood_is_named(environ: dict[str, str], name: str, text: str) -> None:
@@ -98,3 +100,64 @@ def test_printed_settings_hold_no_secret(environ: dict[str, str]) -> None:
 @pytest.mark.parametrize(("text", "address"), [("a:1", ("a", 1)), ("[::1]:80", ("::1", 80))])
 def test_addresses_split_into_host_and_port(text: str, address: tuple[str, int]) -> None:
     assert split_address(text) == address
+
+
+def test_an_account_at_wechat_pay_is_whole_or_refused(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text(wechat.account("").private_key)
+    (tmp_path / "pub.pem").write_text(wechat.account("").public_key)
+    (tmp_path / "cut.pem").write_text("-----BEGIN PUBLIC KEY-----\nMII\n-----END PUBLIC KEY-----\n")
+    environ["SHOWFLOOR_BASE_URL"] = "https://shop.example"
+    whole = {
+        "SHOWFLOOR_WECHAT_PAY_MERCHANT_ID": "1900000109",
+        "SHOWFLOOR_WECHAT_PAY_APP_ID": "wx1",
+        "SHOWFLOOR_WECHAT_PAY_CERTIFICATE_SERIAL": "5157",
+        "SHOWFLOOR_WECHAT_PAY_PRIVATE_KEY": str(tmp_path / "key.pem"),
+        "SHOWFLOOR_WECHAT_PAY_API_V3_KEY": "k" * 32,
+        "SHOWFLOOR_WECHAT_PAY_PUBLIC_KEY": str(tmp_path / "pub.pem"),
+        "SHOWFLOOR_WECHAT_PAY_PUBLIC_KEY_ID": "PUB_KEY_ID_1",
+    }
+    account = Settings.from_env(environ | whole).wechat_pay
+    assert account is not None
+    assert (account.merchant_id, account.api) == ("1900000109", "https://api.mch.weixin.qq.com")
+    assert Settings.from_env(environ).wechat_pay is None
+    for missing in whole:
+        with pytest.raises(SettingsError, match=missing):
+            Settings.from_env(environ | {name: value for name, value in whole.items() if name != missing})
+    for name, wrong in (
+        ("API_V3_KEY", "short"),
+        ("PRIVATE_KEY", str(tmp_path / "pub.pem")),
+        ("PUBLIC_KEY", "/no"),
+    ):
+        with pytest.raises(SettingsError, match=f"SHOWFLOOR_WECHAT_PAY_{name}"):
+            Settings.from_env(environ | whole | {f"SHOWFLOOR_WECHAT_PAY_{name}": wrong})
+    with pytest.raises(SettingsError, match="SHOWFLOOR_BASE_URL"):
+        Settings.from_env(environ | whole | {"SHOWFLOOR_BASE_URL": "http://shop.example"})
+    secret = {"SHOWFLOOR_WECHAT_PAY_APP_SECRET": "0a" * 16}
+    assert account.app_secret == ""
+    within = Settings.from_env(environ | whole | secret).wechat_pay
+    assert within is not None
+    assert (within.app_secret, within.official_api) == ("0a" * 16, "https://api.weixin.qq.com")
+    assert Settings.wechat_pay_from_env(environ | whole | secret) == within
+    for wrong_environ in (environ | secret, environ | whole | {"SHOWFLOOR_WECHAT_PAY_APP_SECRET": "short"}):
+        with pytest.raises(SettingsError, match="SHOWFLOOR_WECHAT_PAY_APP_SECRET"):
+            Settings.from_env(wrong_environ)
+
+
+def test_an_account_at_stripe_is_whole_or_refused(environ: dict[str, str]) -> None:
+    whole = {
+        "SHOWFLOOR_STRIPE_SECRET_KEY": "sk_test_1",
+        "SHOWFLOOR_STRIPE_WEBHOOK_SECRET": "whsec_1",
+    }
+    account = Settings.from_env(environ | whole | {"SHOWFLOOR_STRIPE_CURRENCY": "HKD"}).stripe
+    assert account is not None
+    assert (account.currency, account.api) == ("hkd", "https://api.stripe.com")
+    wrong = [
+        ({"SHOWFLOOR_STRIPE_SECRET_KEY": "sk_test_1"}, "WEBHOOK_SECRET"),
+        (whole | {"SHOWFLOOR_STRIPE_SECRET_KEY": "pk_test_1"}, "SECRET_KEY"),
+        (whole | {"SHOWFLOOR_STRIPE_WEBHOOK_SECRET": "1"}, "WEBHOOK_SECRET"),
+        (whole | {"SHOWFLOOR_STRIPE_CURRENCY": "yuan"}, "CURRENCY"),
+        (whole | {"SHOWFLOOR_STRIPE_API": "stripe.com"}, "API"),
+    ]
+    for given, named in wrong:
+        with pytest.raises(SettingsError, match=f"SHOWFLOOR_STRIPE_{named}"):
+            Settings.from_env(environ | given)

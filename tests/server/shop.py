@@ -11,7 +11,7 @@ from server.attribution.models import Visit
 from server.brands.models import Brand
 from server.catalog.models import Product, Sku
 from server.flash_sales import service as flash_sales
-from server.flash_sales.service import NewSale
+from server.flash_sales.service import NewSale, Offer
 from server.kit.database import Database
 from server.kit.ids import uuid7
 from server.kit.principal import Principal, Role
@@ -99,6 +99,16 @@ class Shop:
             for row in rows
         ]
 
+    def new_sale(
+        self, units: int, *, limit: int = 1, hold_seconds: int = 300, price_minor: int = 2990
+    ) -> NewSale:
+        return NewSale(
+            offers=[Offer(self.sku_id, price_minor, units)],
+            limit_per_buyer=limit,
+            hold_seconds=hold_seconds,
+            duration_seconds=3600,
+        )
+
     async def sale(
         self,
         units: int,
@@ -110,7 +120,7 @@ class Shop:
     ) -> UUID:
         """An open sale."""
         async with self.database.transaction() as session:
-            new = NewSale(self.sku_id, price_minor, units, "", limit, hold_seconds, 3600)
+            new = self.new_sale(units, limit=limit, hold_seconds=hold_seconds, price_minor=price_minor)
             sale = await flash_sales.create(session, self.owner, self.room_id, new)
             await flash_sales.open_sale(session, sale, now or datetime.now(UTC))
         return sale.id

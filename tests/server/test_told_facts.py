@@ -31,6 +31,8 @@ def sample(type_: Any, pick: int) -> Any:
             return {type_.tag_field: type_.tag, **value} if type_.tag_field else value
         case inspect.ListType():
             return [sample(type_.item_type, pick)]
+        case inspect.TupleType():
+            return [sample(item, pick) for item in type_.item_types]
         case inspect.DictType():
             return {}
         case inspect.UnionType():
@@ -47,6 +49,8 @@ def sample(type_: Any, pick: int) -> Any:
             return bool(pick)
         case inspect.IntType():
             return 1
+        case inspect.BytesType():
+            return ""
         case _:
             return "text"
 

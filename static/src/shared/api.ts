@@ -36,6 +36,8 @@ export interface Call {
   key?: string
   /** 'member' sends the viewer's token and the device's name, 'staff' relies on the cookie, 'none' sends neither. */
   as?: 'member' | 'staff' | 'none'
+  /** What the answer sets is kept for a later visit. */
+  keepsCookie?: boolean
   signal?: AbortSignal
 }
 
@@ -82,7 +84,7 @@ export async function api<T>(path: string, call: Call = {}): Promise<T> {
       method: call.method ?? (call.body !== undefined || call.raw ? 'POST' : 'GET'),
       headers: headers(call),
       body: call.raw ? call.raw.body : call.body === undefined ? undefined : JSON.stringify(call.body),
-      credentials: (call.as ?? 'staff') === 'staff' ? 'same-origin' : 'omit',
+      credentials: call.keepsCookie || (call.as ?? 'staff') === 'staff' ? 'same-origin' : 'omit',
       signal: call.signal,
     })
   } catch (reason) {

@@ -50,6 +50,23 @@ test('a list that is read is as the server has it', async () => {
   expect(lines.held.value).toEqual([heldLine('1'), heldLine('2')])
 })
 
+test('what is told while an older list is on its way is not lost', async () => {
+  waiting = ['1']
+  const reading = lines.load()
+  hear('chat.held', heldLine('2'))
+  hear('chat.reviewed', { message_id: '1', shown: true })
+  await reading
+  expect(held()).toEqual(['2'])
+})
+
+test('of two readings the one that was asked for last counts', async () => {
+  waiting = ['1']
+  const first = lines.load()
+  waiting = ['1', '2']
+  await Promise.all([lines.load(), first])
+  expect([...held()].sort()).toEqual(['1', '2'])
+})
+
 test('what was let through can be taken back, what was refused let through', async () => {
   for (const shown of [true, false]) {
     hear('chat.held', heldLine('1'))

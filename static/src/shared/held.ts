@@ -20,14 +20,22 @@ export function useHeldLines(roomId: string, client: RoomClient, { call, decided
   const held = ref<Held[]>([])
   /** More wait than were read. */
   let others = false
+  /** What was told since the list was asked for that is still on its way: it may be older than that. */
+  let since: (() => void)[] | null = null
+  let reading = 0
   const at = `/api/rooms/${encodeURIComponent(roomId)}/messages`
 
   const ends = [
     client.on('welcome', ({ resumed }) => void (resumed.moderation || load())),
-    client.onFact('moderation', 'chat.held', put),
-    client.onFact('moderation', 'chat.reviewed', ({ message_id }) => void take(message_id)),
+    client.onFact('moderation', 'chat.held', (one) => told(() => put(one))),
+    client.onFact('moderation', 'chat.reviewed', ({ message_id }) => told(() => void take(message_id))),
   ]
   onScopeDispose(() => ends.forEach((end) => end()))
+
+  function told(change: () => void): void {
+    change()
+    since?.push(change)
+  }
 
   function put(one: Held): void {
     const rest = held.value.filter(({ message }) => message.id !== one.message.id)
@@ -42,10 +50,15 @@ export function useHeldLines(roomId: string, client: RoomClient, { call, decided
   }
 
   async function load(): Promise<void> {
+    const mine = ++reading
+    since = []
     const page = await call<Page<KeptLine>>(at, { query: { state: 'waiting' } }).catch(() => null)
-    if (!page) return
+    if (!page || mine !== reading) return
     held.value = page.items.map((line) => ({ message: lineOf(line), why: line.why, pattern: line.pattern })).reverse()
     others = page.next !== null
+    const changes = since ?? []
+    since = null
+    for (const change of changes) change()
   }
 
   const decide = (id: string, shown: boolean): Promise<unknown> => call(`${at}/${id}/review`, { body: { shown } })

@@ -4,15 +4,15 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /** GuideView */
-        accounts_routes_GuideView: {
+        accounts_views_GuideView: {
             /** Format: uuid */
             account_id: string;
-            login: string;
+            login: string | null;
             name: string;
             role: components["schemas"]["Role"];
         };
         /** StoreName */
-        accounts_routes_StoreName: {
+        accounts_views_StoreName: {
             name: string;
             /** Format: uuid */
             store_id: string;
@@ -25,10 +25,12 @@ export interface components {
             /** Format: date-time */
             created_at: string;
             disabled: boolean;
-            login: string;
+            joined: boolean;
+            login: string | null;
             name: string;
+            phone: string | null;
             role: components["schemas"]["Role"];
-            store: components["schemas"]["accounts_routes_StoreName"] | null;
+            store: components["schemas"]["accounts_views_StoreName"] | null;
         };
         /** ActView */
         ActView: {
@@ -47,13 +49,54 @@ export interface components {
             target_id: string;
             undone: boolean;
         };
+        /** AddressBody */
+        AddressBody: {
+            city: string;
+            detail: string;
+            /** @default  */
+            district: string;
+            /** @default false */
+            is_default: boolean;
+            name: string;
+            phone: string;
+            province: string;
+        };
+        /** AddressBook */
+        AddressBook: {
+            items: components["schemas"]["AddressView"][];
+        };
+        /** AddressView */
+        AddressView: {
+            /** Format: uuid */
+            address_id: string;
+            city: string;
+            detail: string;
+            district: string;
+            is_default: boolean;
+            name: string;
+            phone: string;
+            province: string;
+            text: string;
+        };
         /** AddStock */
         AddStock: {
             add: number;
         };
+        /** Place */
+        after_sale_views_Place: {
+            address: string;
+            name: string;
+            phone: string;
+        };
         /** Answer */
         Answer: {
             text: string;
+        };
+        /** Appeal */
+        Appeal: {
+            credit_id?: string | null;
+            order_number?: string | null;
+            words: string;
         };
         /** ArrivalView */
         ArrivalView: {
@@ -84,6 +127,17 @@ export interface components {
             /** @default  */
             reason: string;
         };
+        /** AskCase */
+        AskCase: {
+            amount_minor?: number | null;
+            kind: components["schemas"]["Kind"];
+            lines?: components["schemas"]["CaseUnits"][];
+            pictures?: string[];
+            /** @enum {string} */
+            reason: "not_wanted" | "wrong_item" | "damaged" | "quality" | "not_as_described" | "not_received" | "other";
+            /** @default  */
+            words: string;
+        };
         /** AskCode */
         AskCode: {
             brand_id?: string | null;
@@ -92,6 +146,7 @@ export interface components {
         };
         /** AskHold */
         AskHold: {
+            amount_minor?: number | null;
             lines?: components["schemas"]["HoldLine"][] | null;
             quantity?: number | null;
         };
@@ -103,9 +158,24 @@ export interface components {
         };
         /** AskRefund */
         AskRefund: {
-            amount_minor: number;
+            amount_minor?: number | null;
+            /** @default false */
+            goods_back: boolean;
+            lines?: components["schemas"]["RefundLine"][];
             /** @default  */
             reason: string;
+        };
+        /** AskStaffCode */
+        AskStaffCode: {
+            phone: string;
+        };
+        /** AskToJoin */
+        AskToJoin: {
+            brand_id?: string | null;
+            code: string;
+            name: string;
+            phone: string;
+            store_code: string;
         };
         /** StoreName */
         attribution_rules_StoreName: {
@@ -131,6 +201,48 @@ export interface components {
             name: string;
             reason: string;
             until: string | null;
+        };
+        /** Basket */
+        Basket: {
+            lines: components["schemas"]["BasketLine"][];
+            sums: components["schemas"]["Sums"];
+        };
+        /** BasketLine */
+        BasketLine: {
+            image: string | null;
+            left: number;
+            price_minor: number;
+            /** @enum {null|string} */
+            problem: "price-changed" | "out-of-stock" | "not-sold" | null;
+            quantity: number;
+            /** Format: uuid */
+            sku_id: string;
+            title: string;
+        };
+        /** BindByHand */
+        BindByHand: {
+            guide_id: string | null;
+            note: string;
+        };
+        /** Bindings */
+        Bindings: {
+            current: components["schemas"]["BindingView"] | null;
+            items: components["schemas"]["BindingView"][];
+        };
+        /** BindingView */
+        BindingView: {
+            /** Format: uuid */
+            binding_id: string;
+            by: string | null;
+            guide: components["schemas"]["GuideName"] | null;
+            note: string;
+            order_id: string | null;
+            reason: string;
+            /** Format: date-time */
+            since: string;
+            store: components["schemas"]["attribution_rules_StoreName"] | null;
+            /** Format: date-time */
+            until: string;
         };
         /** Board */
         Board: {
@@ -182,6 +294,56 @@ export interface components {
             sku_id: string;
             title: string;
         };
+        /** CaseLine */
+        CaseLine: {
+            /** Format: uuid */
+            line_id: string;
+            quantity: number;
+            title: string;
+        };
+        /** Cases */
+        Cases: {
+            items: components["schemas"]["CaseView"][];
+        };
+        /** CaseStep */
+        CaseStep: {
+            /** Format: date-time */
+            at: string;
+            by?: string | null;
+            kind: string;
+            /** @default  */
+            note: string;
+        };
+        /** CaseUnits */
+        CaseUnits: {
+            /** Format: uuid */
+            line_id: string;
+            quantity: number;
+        };
+        /** CaseView */
+        CaseView: {
+            amount_minor: number;
+            buyer: string | null;
+            /** Format: uuid */
+            case_id: string;
+            /** Format: date-time */
+            created_at: string;
+            due_at: string | null;
+            history: components["schemas"]["CaseStep"][];
+            kind: string;
+            lines: components["schemas"]["CaseLine"][];
+            may_decide: boolean;
+            number: string;
+            /** Format: uuid */
+            order_id: string;
+            parcel: components["schemas"]["Parcel"] | null;
+            pictures: string[];
+            reason: string;
+            return_to: components["schemas"]["after_sale_views_Place"] | null;
+            state: string;
+            suggested: components["schemas"]["after_sale_views_Place"] | null;
+            words: string;
+        };
         /** CashierPage */
         CashierPage: {
             amount_minor: number;
@@ -194,6 +356,7 @@ export interface components {
         /** ChangeAccount */
         ChangeAccount: {
             name?: string;
+            phone?: string | null;
             role?: components["schemas"]["Role"];
             store_id?: string | null;
         };
@@ -241,6 +404,12 @@ export interface components {
             closed?: boolean | null;
             name?: string | null;
             region?: string | null;
+            region_id?: string | null;
+        };
+        /** ChooseLogin */
+        ChooseLogin: {
+            login: string;
+            password: string;
         };
         /** Code */
         Code: {
@@ -250,6 +419,34 @@ export interface components {
         CodeSent: {
             demo_code?: string | null;
             expires_in_s: number;
+        };
+        /** Counts */
+        Counts: {
+            most: number;
+            tabs: {
+                [key: string]: number;
+            };
+        };
+        /** CreditDetail */
+        CreditDetail: {
+            buyer: components["schemas"]["MemberName"];
+            credit: components["schemas"]["CreditView"];
+            disputes: components["schemas"]["DisputeView"][];
+            moved_to: components["schemas"]["MovedTo"] | null;
+            number: string;
+            policy: components["schemas"]["Policy"];
+            reversals: components["schemas"]["ReversalView"][];
+            shares: components["schemas"]["ShareView"][];
+        };
+        /** Credited */
+        Credited: {
+            amount_minor: number;
+            /** Format: uuid */
+            credit_id: string;
+            guide: components["schemas"]["GuideName"] | null;
+            net_minor: number;
+            rule: string;
+            store: components["schemas"]["attribution_rules_StoreName"] | null;
         };
         /** Credits */
         Credits: {
@@ -266,9 +463,11 @@ export interface components {
             net_minor: number;
             /** Format: uuid */
             order_id: string;
+            policy_version: number;
             reversed_minor: number;
             rule: string;
             rule_version: number;
+            standing: boolean;
             store: components["schemas"]["attribution_rules_StoreName"] | null;
             why: {
                 [key: string]: unknown;
@@ -278,11 +477,28 @@ export interface components {
         CurrentSession: {
             account: components["schemas"]["AccountView"];
         };
+        /** Decide */
+        Decide: {
+            granted: boolean;
+            guide_id?: string | null;
+            reason: string;
+            store_id?: string | null;
+        };
         /** Decided */
         Decided: {
             /** Format: uuid */
             payment_id: string;
             status: string;
+        };
+        /** Decision */
+        Decision: {
+            /** Format: date-time */
+            at: string;
+            by: string;
+            granted: boolean;
+            guide: components["schemas"]["GuideName"] | null;
+            reason: string;
+            store: components["schemas"]["attribution_rules_StoreName"] | null;
         };
         /** Deliver */
         Deliver: {
@@ -294,10 +510,45 @@ export interface components {
             note: string;
             phone: string;
         };
+        /** Difference */
+        Difference: {
+            /** @enum {string} */
+            kind: "payment" | "refund";
+            number: string;
+            ours_minor: number | null;
+            /** @enum {string} */
+            outcome: "missing_here" | "missing_there" | "amount_differs" | "told_twice";
+            /** @default  */
+            payable: string;
+            payable_id?: string | null;
+            theirs_minor: number | null;
+            trade_no: string;
+        };
         /** Direct */
         Direct: {
             /** @enum {string} */
             action: "warm" | "start" | "pause" | "resume" | "end";
+        };
+        /** Disputes */
+        Disputes: {
+            items: components["schemas"]["DisputeView"][];
+            next: string | null;
+            open: number;
+        };
+        /** DisputeView */
+        DisputeView: {
+            /** Format: date-time */
+            at: string;
+            credit: components["schemas"]["Credited"] | null;
+            decision: components["schemas"]["Decision"] | null;
+            /** Format: uuid */
+            dispute_id: string;
+            guide: components["schemas"]["GuideName"];
+            number: string;
+            /** Format: uuid */
+            order_id: string;
+            store: components["schemas"]["attribution_rules_StoreName"] | null;
+            words: string;
         };
         /**
          * Effect
@@ -322,6 +573,25 @@ export interface components {
             orders: number;
             reversed_minor: number;
             visits: number;
+        };
+        /** FirstCard */
+        FirstCard: {
+            left: number;
+            price_minor: number;
+            then_minor: number;
+            units: number;
+        };
+        /** FirstUnits */
+        FirstUnits: {
+            price_minor: number;
+            units: number;
+        };
+        /** Place */
+        flash_sales_waiting_Place: {
+            ahead: number;
+            /** Format: uuid */
+            sale_id: string;
+            units: number;
         };
         /** Found */
         Found: {
@@ -348,6 +618,12 @@ export interface components {
             balance_minor: number;
             /** Format: uuid */
             tip_id: string;
+        };
+        /** Grant */
+        Grant: {
+            amount_minor?: number | null;
+            /** @default false */
+            goods_back: boolean;
         };
         /** Guest */
         Guest: {
@@ -426,12 +702,21 @@ export interface components {
             unchanged: number;
             updated: number;
         };
+        /** InApp */
+        InApp: {
+            parameters: {
+                [key: string]: string;
+            };
+            /** @constant */
+            type: "in_app";
+        };
         /** Invitation */
         Invitation: {
             brand: string;
             code: string;
             guide: components["schemas"]["GuideName"] | null;
             inviter: string;
+            product_id: string | null;
             room_id: string | null;
             store: components["schemas"]["attribution_rules_StoreName"] | null;
             title: string;
@@ -450,11 +735,76 @@ export interface components {
             /** Format: uuid */
             room_id: string;
         };
+        /** Jobs */
+        Jobs: {
+            items: components["schemas"]["JobView"][];
+        };
+        /**
+         * JobState
+         * @enum {string}
+         */
+        JobState: "waiting" | "running" | "done" | "failed";
+        /** JobView */
+        JobView: {
+            counts: {
+                [key: string]: number;
+            };
+            /** Format: date-time */
+            created_at: string;
+            done: number;
+            finished_at: string | null;
+            /** Format: uuid */
+            job_id: string;
+            kind: string;
+            name: string;
+            problem: {
+                [key: string]: unknown;
+            } | null;
+            refusal_count: number;
+            refusals: components["schemas"]["RowProblem"][];
+            started_at: string | null;
+            /** Format: uuid */
+            started_by: string;
+            starter: string;
+            state: components["schemas"]["JobState"];
+            total: number | null;
+        };
+        /** JoinRequests */
+        JoinRequests: {
+            count: number;
+            items: components["schemas"]["JoinRequestView"][];
+            next: string | null;
+        };
+        /** JoinRequestView */
+        JoinRequestView: {
+            /** Format: date-time */
+            asked_at: string;
+            name: string;
+            phone: string | null;
+            /** Format: uuid */
+            request_id: string;
+            store: components["schemas"]["accounts_views_StoreName"];
+        };
+        /**
+         * Kind
+         * @enum {string}
+         */
+        Kind: "refund_only" | "return_refund";
+        /** LeftOut */
+        LeftOut: {
+            number: string;
+            /** Format: uuid */
+            order_id: string;
+            why: string;
+        };
         /** LineCard */
         LineCard: {
+            first: components["schemas"]["FirstCard"] | null;
             free: number;
+            gift: boolean;
             held: number;
             image: string | null;
+            per_unit: number;
             price_minor: number;
             /** Format: uuid */
             product_id: string;
@@ -465,14 +815,39 @@ export interface components {
             total: number;
             was_minor: number | null;
         };
+        /** LineProof */
+        LineProof: {
+            adds_up: boolean;
+            claimed: number;
+            free: number;
+            gift: boolean;
+            held: number;
+            image: string | null;
+            lapsed: number;
+            offered: number;
+            returned: number;
+            /** Format: uuid */
+            sku_id: string;
+            sold: number;
+            taken_back: number;
+            title: string;
+        };
         /** LineView */
         LineView: {
             image?: string | null;
+            /** Format: uuid */
+            line_id: string;
             price_minor: number;
             quantity: number;
+            refunded: number;
             /** Format: uuid */
             sku_id: string;
             title: string;
+        };
+        /** LowerPrice */
+        LowerPrice: {
+            price_minor: number;
+            sku_id?: string | null;
         };
         /** Mark */
         Mark: {
@@ -485,10 +860,6 @@ export interface components {
         MaybeMessage: {
             message_id: string | null;
         };
-        /** MaybeProduct */
-        MaybeProduct: {
-            product_id: string | null;
-        };
         /** Me */
         Me: {
             guest: boolean;
@@ -496,6 +867,12 @@ export interface components {
             member_id: string;
             name: string;
             phone: string | null;
+        };
+        /** MemberName */
+        MemberName: {
+            /** Format: uuid */
+            member_id: string;
+            name: string;
         };
         /** MemberView */
         MemberView: {
@@ -547,6 +924,26 @@ export interface components {
         MoreStock: {
             add: number;
         };
+        /** MoreTime */
+        MoreTime: {
+            seconds: number;
+        };
+        /** MovedTo */
+        MovedTo: {
+            /** Format: date-time */
+            at: string;
+            guide: components["schemas"]["GuideName"] | null;
+            reason: string;
+            store: components["schemas"]["attribution_rules_StoreName"] | null;
+        };
+        /** MoveStock */
+        MoveStock: {
+            quantity: number;
+            /** Format: uuid */
+            sku_id: string;
+            source: components["schemas"]["stock_routes_Place"];
+            target: components["schemas"]["stock_routes_Place"];
+        };
         /** MuteView */
         MuteView: {
             by: string;
@@ -560,11 +957,16 @@ export interface components {
         Named: {
             name: string;
         };
+        /** NameRegion */
+        NameRegion: {
+            name: string;
+        };
         /** NewAccount */
         NewAccount: {
-            login: string;
+            login?: string | null;
             name: string;
-            password: string;
+            password?: string | null;
+            phone?: string | null;
             role: components["schemas"]["Role"];
             store_id?: string | null;
         };
@@ -579,6 +981,11 @@ export interface components {
             brand_id?: string | null;
             name: string;
             room_id?: string | null;
+        };
+        /** NewPolicy */
+        NewPolicy: {
+            follows: number;
+            policy: components["schemas"]["Policy"];
         };
         /** NewProduct */
         NewProduct: {
@@ -614,6 +1021,7 @@ export interface components {
             name: string;
             /** @default  */
             region: string;
+            region_id?: string | null;
         };
         /** NewToken */
         NewToken: {
@@ -633,6 +1041,25 @@ export interface components {
             effect: components["schemas"]["Effect"];
             pattern: string;
             room_id?: string | null;
+        };
+        /** OfBook */
+        OfBook: {
+            /** Format: uuid */
+            address_id: string;
+            /** @constant */
+            method: "address";
+            /** @default  */
+            note: string;
+        };
+        /** Offer */
+        Offer: {
+            name: string;
+            /** @default true */
+            within_wechat: boolean;
+        };
+        /** Offers */
+        Offers: {
+            items: components["schemas"]["Offer"][];
         };
         /** OnAir */
         OnAir: {
@@ -667,21 +1094,39 @@ export interface components {
         OpenSale: {
             /** @default 300 */
             duration_seconds: number;
+            first?: components["schemas"]["FirstUnits"] | null;
+            gifts?: components["schemas"]["SaleGift"][];
             /** @default 300 */
             hold_seconds: number;
+            /**
+             * @default flash_price
+             * @enum {string}
+             */
+            kind: "flash_price" | "first_n" | "price_drop" | "bundle";
             /** @default 1 */
             limit_per_buyer: number;
+            lines?: components["schemas"]["SaleLine"][] | null;
             /** @default true */
             open: boolean;
-            price_minor: number;
-            /** Format: uuid */
-            sku_id: string;
-            stock: number;
+            /** @default false */
+            own_quota_only: boolean;
+            price_minor?: number | null;
+            quotas?: components["schemas"]["StoreQuota"][];
+            sku_id?: string | null;
+            stock?: number | null;
             /** @default  */
             title: string;
         };
+        /** OrderProof */
+        OrderProof: {
+            /** Format: date-time */
+            at: string;
+            code: string;
+            state: string;
+            units: number;
+        };
         /** Line */
-        orders_routes_Line: {
+        orders_bodies_Line: {
             price_minor?: number | null;
             quantity: number;
             /** Format: uuid */
@@ -714,6 +1159,7 @@ export interface components {
             hold_id: string;
             lines: components["schemas"]["LineView"][];
             member: components["schemas"]["BuyerView"] | null;
+            note: string;
             number: string;
             /** Format: uuid */
             order_id: string;
@@ -726,17 +1172,47 @@ export interface components {
             refunded_minor: number;
             room_id: string | null;
             sale_id: string | null;
+            /** @enum {string} */
+            ships_from: "store" | "headquarters";
             status: string;
             store: components["schemas"]["orders_views_StoreView"] | null;
         };
+        /** OutsideBoard */
+        OutsideBoard: {
+            guides: components["schemas"]["GuideLine"][];
+            totals: components["schemas"]["FiguresView"];
+        };
+        /** PackedLine */
+        PackedLine: {
+            code: string;
+            quantity: number;
+            /** Format: uuid */
+            sku_id: string;
+            title: string;
+        };
+        /** PackingAsked */
+        PackingAsked: {
+            order_ids: string[];
+        };
+        /** PackingList */
+        PackingList: {
+            items: components["schemas"]["PackedLine"][];
+            left_out: components["schemas"]["LeftOut"][];
+            slips: components["schemas"]["Slip"][];
+        };
         /** Page[AccountView] */
-        "Page_server.accounts.routes.AccountView_": {
+        "Page_server.accounts.views.AccountView_": {
             items: components["schemas"]["AccountView"][];
             next: string | null;
         };
         /** Page[GuideView] */
-        "Page_server.accounts.routes.GuideView_": {
-            items: components["schemas"]["accounts_routes_GuideView"][];
+        "Page_server.accounts.views.GuideView_": {
+            items: components["schemas"]["accounts_views_GuideView"][];
+            next: string | null;
+        };
+        /** Page[CaseView] */
+        "Page_server.after_sale.views.CaseView_": {
+            items: components["schemas"]["CaseView"][];
             next: string | null;
         };
         /** Page[ArrivalView] */
@@ -809,6 +1285,16 @@ export interface components {
             items: components["schemas"]["OrderView"][];
             next: string | null;
         };
+        /** Page[ReconciliationView] */
+        "Page_server.payments.reconciling.ReconciliationView_": {
+            items: components["schemas"]["ReconciliationView"][];
+            next: string | null;
+        };
+        /** Page[RefundView] */
+        "Page_server.payments.refunds.RefundView_": {
+            items: components["schemas"]["RefundView"][];
+            next: string | null;
+        };
         /** Page[RoomRow] */
         "Page_server.rooms.routes.RoomRow_": {
             items: components["schemas"]["RoomRow"][];
@@ -823,6 +1309,24 @@ export interface components {
         "Page_server.stores.routes.StoreView_": {
             items: components["schemas"]["stores_routes_StoreView"][];
             next: string | null;
+        };
+        /** Parcel */
+        Parcel: {
+            carrier: string;
+            tracking_number: string;
+        };
+        /** PaymentView */
+        PaymentView: {
+            amount_minor: number;
+            expires_at: string | null;
+            next: components["schemas"]["Redirect"] | components["schemas"]["QrCode"] | components["schemas"]["InApp"] | null;
+            /** Format: uuid */
+            payment_id: string;
+            provider: string;
+            qr_svg: string | null;
+            return_url: string;
+            status: string;
+            title: string;
         };
         /**
          * Phase
@@ -860,12 +1364,24 @@ export interface components {
             /** Format: uuid */
             store_id: string;
         };
+        /** PictureKept */
+        PictureKept: {
+            picture: string;
+            url: string;
+        };
+        /** Pin */
+        Pin: {
+            /** @default false */
+            beside: boolean;
+            product_id: string | null;
+        };
         /** PinnedView */
         PinnedView: {
             message: components["schemas"]["SaidLine"] | null;
         };
-        /** PinView */
-        PinView: {
+        /** Pins */
+        Pins: {
+            beside: components["schemas"]["Card"][];
             pinned: components["schemas"]["Card"] | null;
         };
         /** Placed */
@@ -880,7 +1396,63 @@ export interface components {
         };
         /** PlaceOrder */
         PlaceOrder: {
-            lines: components["schemas"]["orders_routes_Line"][];
+            lines: components["schemas"]["orders_bodies_Line"][];
+            /** @default  */
+            note: string;
+        };
+        /** Point */
+        Point: {
+            /** Format: date-time */
+            at: string;
+            taken: number;
+        };
+        /** Policies */
+        Policies: {
+            items: components["schemas"]["PolicyView"][];
+        };
+        /** Policy */
+        Policy: {
+            /**
+             * @default never
+             * @enum {string}
+             */
+            binds: "never" | "first_touch" | "first_order";
+            /**
+             * @default guide
+             * @enum {string}
+             */
+            bonus_for: "guide" | "store" | "member";
+            /** @default 0 */
+            bonus_minor: number;
+            /** @default 0 */
+            guide_bp: number;
+            /** @default 30 */
+            protection_days: number;
+            /** @default true */
+            renews: boolean;
+            sharing_bp?: number[];
+            /** @default 0 */
+            store_bp: number;
+            /** @default 7 */
+            window_days: number;
+        };
+        /** PolicyView */
+        PolicyView: {
+            at: string | null;
+            by: string | null;
+            policy: components["schemas"]["Policy"];
+            version: number;
+        };
+        /** PoolNow */
+        PoolNow: {
+            free: number;
+            held: number;
+            name: string;
+            pool: string;
+            /** Format: uuid */
+            pool_id: string;
+            sold: number;
+            total: number;
         };
         /** Products */
         Products: {
@@ -906,6 +1478,24 @@ export interface components {
             skus: components["schemas"]["SkuView"][];
             title: string;
         };
+        /** Proof */
+        Proof: {
+            /** Format: date-time */
+            checked_at: string;
+            curve: components["schemas"]["Point"][];
+            ends_at: string | null;
+            entries: number;
+            lines: components["schemas"]["LineProof"][];
+            opens_at: string | null;
+            orders: components["schemas"]["OrderProof"][];
+            orders_count: number;
+            oversold: number;
+            /** Format: uuid */
+            sale_id: string;
+            sha256: string;
+            state: string;
+            title: string;
+        };
         /** ProvePhone */
         ProvePhone: {
             brand_id?: string | null;
@@ -917,6 +1507,7 @@ export interface components {
         /** PublicRoom */
         PublicRoom: {
             audience: string;
+            beside: components["schemas"]["Card"][];
             brand: components["schemas"]["Named"];
             demo: boolean;
             host: components["schemas"]["Named"] | null;
@@ -933,6 +1524,12 @@ export interface components {
         /** PutAside */
         PutAside: {
             act_id: string | null;
+        };
+        /** QrCode */
+        QrCode: {
+            content: string;
+            /** @constant */
+            type: "qr";
         };
         /** QuestionView */
         QuestionView: {
@@ -960,11 +1557,94 @@ export interface components {
         Received: {
             new: boolean;
         };
+        /** ReconciliationDetail */
+        ReconciliationDetail: {
+            head: components["schemas"]["ReconciliationView"];
+            report: components["schemas"]["ReconciliationReport"];
+        };
+        /** ReconciliationReport */
+        ReconciliationReport: {
+            differences: components["schemas"]["Difference"][];
+            elsewhere: number;
+            matched: {
+                [key: string]: components["schemas"]["Sum"];
+            };
+            ours: {
+                [key: string]: components["schemas"]["Sum"];
+            };
+            theirs: {
+                [key: string]: components["schemas"]["Sum"];
+            };
+        };
+        /** ReconciliationView */
+        ReconciliationView: {
+            /** Format: date */
+            day: string;
+            differences: number;
+            fetched: boolean;
+            /** Format: date-time */
+            made_at: string;
+            matched: number;
+            provider: string;
+            /** Format: uuid */
+            reconciliation_id: string;
+        };
+        /** Redirect */
+        Redirect: {
+            /** @constant */
+            type: "redirect";
+            url: string;
+        };
         /** RefundBooked */
         RefundBooked: {
             order: components["schemas"]["OrderView"];
             /** Format: uuid */
             refund_id: string;
+        };
+        /** RefundLine */
+        RefundLine: {
+            /** Format: uuid */
+            line_id: string;
+            quantity: number;
+        };
+        /** RefundView */
+        RefundView: {
+            amount_minor: number;
+            failure: string;
+            payable: string;
+            /** Format: uuid */
+            payable_id: string;
+            /** Format: uuid */
+            payment_id: string;
+            provider: string;
+            reason: string;
+            /** Format: uuid */
+            refund_id: string;
+            /** Format: date-time */
+            requested_at: string;
+            settled_at: string | null;
+            status: string;
+            title: string;
+            tries: number;
+        };
+        /** Refusals */
+        Refusals: {
+            items: components["schemas"]["RowProblem"][];
+        };
+        /** Refuse */
+        Refuse: {
+            reason: string;
+        };
+        /** Regions */
+        Regions: {
+            items: components["schemas"]["RegionView"][];
+        };
+        /** RegionView */
+        RegionView: {
+            name: string;
+            /** Format: uuid */
+            region_id: string;
+            stores: number;
         };
         /** Replied */
         Replied: {
@@ -976,6 +1656,25 @@ export interface components {
             reply_to?: string | null;
             text: string;
         };
+        /** ReturnParcel */
+        ReturnParcel: {
+            carrier: string;
+            tracking_number: string;
+        };
+        /** ReturnTo */
+        ReturnTo: {
+            address: string;
+            name: string;
+            phone: string;
+        };
+        /** ReversalView */
+        ReversalView: {
+            amount_minor: number;
+            /** Format: date-time */
+            at: string;
+            dispute_id: string | null;
+            refund_id: string | null;
+        };
         /** Review */
         Review: {
             shown: boolean;
@@ -984,7 +1683,7 @@ export interface components {
          * Role
          * @enum {string}
          */
-        Role: "owner" | "operator" | "host" | "moderator" | "manager" | "guide" | "finance" | "read_only" | "member";
+        Role: "owner" | "operator" | "host" | "moderator" | "manager" | "guide" | "finance" | "read_only" | "distributor" | "group_owner" | "member";
         /** RoomFigures */
         RoomFigures: {
             amount_minor: number;
@@ -1062,6 +1761,7 @@ export interface components {
         SaleCard: {
             ends_at: string | null;
             hold_seconds: number;
+            kind: string;
             limit_per_buyer: number;
             lines: components["schemas"]["LineCard"][];
             opens_at: string | null;
@@ -1069,6 +1769,21 @@ export interface components {
             sale_id: string;
             state: string;
             title: string;
+            waiting: number;
+        };
+        /** SaleGift */
+        SaleGift: {
+            /** @default 1 */
+            per_unit: number;
+            /** Format: uuid */
+            sku_id: string;
+        };
+        /** SaleLine */
+        SaleLine: {
+            price_minor: number;
+            /** Format: uuid */
+            sku_id: string;
+            stock: number;
         };
         /** Screen */
         Screen: {
@@ -1080,6 +1795,10 @@ export interface components {
             stores: components["schemas"]["StoreSales"][];
             ticker: components["schemas"]["Sold"][];
             watching: number;
+        };
+        /** SetOut */
+        SetOut: {
+            return_url: string;
         };
         /** SetPassword */
         SetPassword: {
@@ -1103,6 +1822,54 @@ export interface components {
             store_name: string;
             token: string;
         };
+        /** ShareView */
+        ShareView: {
+            amount_minor: number;
+            /** Format: uuid */
+            beneficiary_id: string;
+            bp: number;
+            kind: string;
+            name: string;
+            net_minor: number;
+            reversed_minor: number;
+            /** Format: uuid */
+            share_id: string;
+            whose: string;
+        };
+        /** ShelfCode */
+        ShelfCode: {
+            /** Format: uuid */
+            product_id: string;
+        };
+        /** ShelfCodeMade */
+        ShelfCodeMade: {
+            card_url: string;
+            code: string;
+            qr_url: string;
+            url: string;
+        };
+        /** ShelfProduct */
+        ShelfProduct: {
+            brand: string;
+            /** Format: uuid */
+            brand_id: string;
+            description: string;
+            image: string | null;
+            /** Format: uuid */
+            product_id: string;
+            skus: components["schemas"]["ShelfSku"][];
+            store: components["schemas"]["attribution_rules_StoreName"];
+            title: string;
+        };
+        /** ShelfSku */
+        ShelfSku: {
+            free: number;
+            price_minor: number;
+            /** Format: uuid */
+            sku_id: string;
+            title: string;
+            was_minor: number | null;
+        };
         /** ShelfView */
         ShelfView: {
             shelf: components["schemas"]["Card"][];
@@ -1111,6 +1878,16 @@ export interface components {
         Ship: {
             carrier: string;
             tracking_number: string;
+        };
+        /** ShipmentsBooked */
+        ShipmentsBooked: {
+            /** @default 0 */
+            booked: number;
+            problems?: components["schemas"]["RowProblem"][];
+            /** @default 0 */
+            rows: number;
+            /** @default 0 */
+            unchanged: number;
         };
         /** SignedIn */
         SignedIn: {
@@ -1132,6 +1909,21 @@ export interface components {
             title: string;
             was_minor: number | null;
         };
+        /** Slip */
+        Slip: {
+            buyer: string;
+            delivery: {
+                [key: string]: unknown;
+            } | null;
+            fulfilment: string;
+            lines: components["schemas"]["PackedLine"][];
+            note: string;
+            number: string;
+            /** Format: uuid */
+            order_id: string;
+            /** Format: date-time */
+            paid_at: string;
+        };
         /** Sold */
         Sold: {
             amount_minor: number;
@@ -1142,9 +1934,22 @@ export interface components {
             store: string | null;
             title: string;
         };
+        /** StaffByPhone */
+        StaffByPhone: {
+            brand_id?: string | null;
+            code: string;
+            phone: string;
+            store_code?: string | null;
+        };
+        /** StaffCodeSent */
+        StaffCodeSent: {
+            demo_code?: string | null;
+            expires_in_s: number;
+        };
         /** StaffRoom */
         StaffRoom: {
             audience: string;
+            beside: components["schemas"]["Card"][];
             /** Format: date-time */
             created_at: string;
             demo: boolean;
@@ -1164,22 +1969,39 @@ export interface components {
         /** Started */
         Started: {
             cashier_url: string;
+            next: components["schemas"]["Redirect"] | components["schemas"]["QrCode"] | components["schemas"]["InApp"];
             /** Format: uuid */
             payment_id: string;
+            provider: string;
         };
         /** StartPayment */
         StartPayment: {
+            /** @default  */
+            openid: string;
             provider: string;
             /** @default / */
             return_url: string;
+            /**
+             * @default desktop
+             * @enum {string}
+             */
+            scene: "desktop" | "phone" | "wechat";
         };
         /** StepView */
         StepView: {
+            amount_minor?: number | null;
             /** Format: date-time */
             at: string;
+            by?: string | null;
             kind: string;
             /** @default  */
             note: string;
+        };
+        /** Place */
+        stock_routes_Place: {
+            id?: string | null;
+            /** @enum {string} */
+            pool: "headquarters" | "store" | "room";
         };
         /** StockNow */
         StockNow: {
@@ -1193,6 +2015,13 @@ export interface components {
             /** Format: uuid */
             store_id: string;
         };
+        /** StoreQuota */
+        StoreQuota: {
+            sku_id?: string | null;
+            /** Format: uuid */
+            store_id: string;
+            units: number;
+        };
         /** StoreView */
         stores_routes_StoreView: {
             address: string;
@@ -1202,6 +2031,7 @@ export interface components {
             created_at: string;
             name: string;
             region: string;
+            region_id: string | null;
             /** Format: uuid */
             store_id: string;
         };
@@ -1212,6 +2042,20 @@ export interface components {
             orders: number;
             /** Format: uuid */
             store_id: string;
+        };
+        /** Sum */
+        Sum: {
+            /** @default 0 */
+            count: number;
+            /** @default 0 */
+            minor: number;
+        };
+        /** Sums */
+        Sums: {
+            delivery_minor: number;
+            discount_minor: number;
+            goods_minor: number;
+            total_minor: number;
         };
         /** TimelineLine */
         TimelineLine: {
@@ -1236,16 +2080,17 @@ export interface components {
         /** TopUp */
         TopUp: {
             amount_minor: number;
+            /** @default  */
+            openid: string;
             provider?: string | null;
             /** @default  */
             return_url: string;
             room_id?: string | null;
-        };
-        /** TopUpStarted */
-        TopUpStarted: {
-            cashier_url: string;
-            /** Format: uuid */
-            payment_id: string;
+            /**
+             * @default desktop
+             * @enum {string}
+             */
+            scene: "desktop" | "phone" | "wechat";
         };
         /** TouchTaken */
         TouchTaken: {
@@ -1280,6 +2125,21 @@ export interface components {
             count: number;
             items: components["schemas"]["ViewerHere"][];
         };
+        /** WaitingHold */
+        WaitingHold: {
+            amount_minor: number;
+            extended_seconds: number;
+            /** Format: uuid */
+            hold_id: string;
+            name: string;
+            number: string;
+            /** Format: uuid */
+            order_id: string;
+            /** Format: date-time */
+            pay_by: string;
+            quantity: number;
+            releasable: boolean;
+        };
         /** WalletPage */
         WalletPage: {
             balance_minor: number;
@@ -1291,6 +2151,10 @@ export interface components {
             /** Format: date-time */
             at: string;
             kind: string;
+        };
+        /** WayOut */
+        WayOut: {
+            url: string;
         };
         /** WordsImported */
         WordsImported: {

@@ -10,7 +10,7 @@ type Narrow<Base, Fields extends { [Field in keyof Fields]: Field extends keyof 
 
 export interface Page<T> { items: T[]; next: string | null }
 
-export type StaffRole = 'owner' | 'operator' | 'host' | 'manager' | 'guide'
+export type StaffRole = 'owner' | 'operator' | 'host' | 'manager' | 'guide' | 'distributor' | 'group_owner'
 export type Account = Narrow<Schemas['AccountView'], { role: StaffRole }>
 export type Store = Schemas['stores_routes_StoreView']
 export type PickUpStore = Schemas['PickUpStore']
@@ -19,11 +19,16 @@ export type PickUpStore = Schemas['PickUpStore']
 export type ProductSku = Omit<Schemas['SkuView'], 'code' | 'was_minor'> & Partial<Schemas['SkuView']> & { stock?: number; free?: number }
 export type Product = Narrow<Schemas['ProductView'], { skus: ProductSku[] }>
 
+/** Units of one SKU in one pool. */
+export type StockPool = Schemas['PoolNow']
+
 export type PublicRoom = Narrow<
   Schemas['PublicRoom'],
-  { state: RoomInfo['state']; audience: RoomInfo['audience']; sales: Sale[]; shelf: Card[]; pinned: Card | null }
+  { state: RoomInfo['state']; audience: RoomInfo['audience']; sales: Sale[]; shelf: Card[]; pinned: Card | null; beside: Card[] }
 >
 export type MinuteFigures = Schemas['Minute']
+/** A sale's stock proof. */
+export type Proof = Schemas['Proof']
 export type RoomFigures = Schemas['RoomFigures']
 
 export type OrderStatus = 'awaiting_payment' | 'paid' | 'expired' | 'cancelled' | 'closed'
@@ -38,15 +43,37 @@ export type Order = Narrow<
   Schemas['OrderView'],
   { status: OrderStatus; fulfilment: Fulfilment; lines: OrderLine[]; delivery: Delivery | null }
 >
+export type OrderStep = Schemas['StepView']
+export type Address = Schemas['AddressView']
+export type CaseState = 'asked' | 'agreed' | 'sent_back' | 'refunded' | 'refused' | 'withdrawn' | 'lapsed'
+/** A buyer who wants the money back. */
+export type AfterSale = Narrow<Schemas['CaseView'], { state: CaseState; kind: 'refund_only' | 'return_refund' }>
+export type PackingList = Schemas['PackingList']
+export type BasketLine = Schemas['BasketLine']
+export type Basket = Schemas['Basket']
+/** In the waitlist of a sale. */
+export type Place = Schemas['flash_sales_waiting_Place']
+/** A buyer who holds units of a sale and has not paid yet, as staff see them. */
+export type WaitingHold = Schemas['WaitingHold']
 /** Answer to a claim or an order. */
 export type Placed = Schemas['Placed']
 export type Payment = Schemas['Started']
+export type PaymentOffers = Schemas['Offers']
+export type WeChatVisit = Schemas['WayOut']
 export type SandboxPayment = Schemas['CashierPage']
+/** A payment as its buyer sees it. */
+export type OwnPayment = Schemas['PaymentView']
+export type Refund = Schemas['RefundView']
+export type Reconciliation = Schemas['ReconciliationView']
+export type ReconciliationDetail = Schemas['ReconciliationDetail']
 
 export type Me = Schemas['Me']
 export type Wallet = Schemas['WalletPage']
 export type Gifts = Schemas['Gifts']
 export type Invitation = Schemas['InvitationMade']
+/** A product whose code stands on a store's shelf. */
+export type ShelfProduct = Schemas['ShelfProduct']
+export type ShelfCode = Schemas['ShelfCodeMade']
 
 /** A line that was kept, as whoever moderates reads it. */
 export type KeptLine = Narrow<Schemas['MessageView'], { state: 'shown' | 'waiting' | 'refused'; why: 'pre-review' | 'word' | null }>
@@ -67,9 +94,9 @@ export type WordFound = Schemas['Found']
 type Same<Server extends Client, Client> = Server
 export type WireChecks = [
   Same<Schemas['Card'], Card>,
-  Same<Narrow<Schemas['SaleCard'], { state: Sale['state'] }>, Sale>,
+  Same<Narrow<Schemas['SaleCard'], { state: Sale['state']; kind: Sale['kind'] }>, Sale>,
   Same<Schemas['GiftOut'], Gift>,
   Same<Schemas['Quoted'], Quoted>,
   Same<Schemas['Setting'], ChatSetting>,
-  Same<Omit<PublicRoom, 'brand' | 'whep_url' | 'pinned' | 'shelf' | 'sales'>, RoomInfo>,
+  Same<Omit<PublicRoom, 'brand' | 'whep_url' | 'pinned' | 'beside' | 'shelf' | 'sales'>, RoomInfo>,
 ]

@@ -6,17 +6,26 @@ export type PublisherState = 'connecting' | 'live' | 'waiting' | 'refused' | 'st
 export interface PublisherOptions {
   url: string
   token: () => string | null
-  maxBitrateKbps?: number
+  limits: Limits
   onState?: (state: PublisherState, slug?: string) => void
+}
+
+/** How much picture may go out. */
+export interface Limits {
+  /** Pixels of the picture's shorter side; null: as it is captured. */
+  shortSide: number | null
+  maxKbps: number
 }
 
 export interface PublisherStats {
   bitrateKbps: number
+  /** What the encoder aims at; null where the browser doesn't tell. */
+  targetKbps: number | null
   fps: number
+  /** Frames that the camera or the screen gives. */
+  sourceFps: number
   width: number
   height: number
-  lossPercent: number
-  rttMs: number | null
   /** `none`, `bandwidth` or `cpu`: what holds the encoder back. */
   limitedBy: string
 }
@@ -71,9 +80,13 @@ export class WhipPublisher {
   private round = 0
   private failures = 0
   private timer: ReturnType<typeof setTimeout> | null = null
-  private last: { bytes: number; at: number; sent: number; lost: number } | null = null
+  private last: { bytes: number; at: number } | null = null
+  private limits: Limits
+  private tuned: Promise<void> = Promise.resolve()
 
-  constructor(private readonly options: PublisherOptions) {}
+  constructor(private readonly options: PublisherOptions) {
+    this.limits = options.limits
+  }
 
   start(stream: MediaStream): void {
     this.stream = stream
@@ -110,6 +123,12 @@ export class WhipPublisher {
     await this.tune()
   }
 
+  /** From now on, after reconnections and with other cameras too. */
+  async limit(limits: Limits): Promise<void> {
+    this.limits = limits
+    await this.tune()
+  }
+
   /** Mutes at the source: black picture or silence goes out, the connection stays. */
   mute(kind: 'audio' | 'video', muted: boolean): void {
     for (const track of this.stream?.getTracks() ?? []) if (track.kind === kind) track.enabled = !muted
@@ -119,27 +138,21 @@ export class WhipPublisher {
     const reports = await this.peer?.getStats()
     if (!reports) return null
     let out: Record<string, number | string> = {}
-    let far: Record<string, number> = {}
+    let given: Record<string, number> = {}
     reports.forEach((report: Record<string, unknown>) => {
       if (report.type === 'outbound-rtp' && report.kind === 'video') out = report as Record<string, number>
-      if (report.type === 'remote-inbound-rtp' && report.kind === 'video') far = report as Record<string, number>
+      if (report.type === 'media-source' && report.kind === 'video') given = report as Record<string, number>
     })
-    const now = {
-      bytes: Number(out.bytesSent ?? 0),
-      sent: Number(out.packetsSent ?? 0),
-      lost: far.packetsLost ?? 0,
-      at: performance.now(),
-    }
+    const now = { bytes: Number(out.bytesSent ?? 0), at: performance.now() }
     const before = this.last ?? { ...now, at: now.at - 1_000 }
     this.last = now
-    const sent = now.sent - before.sent
     return {
       bitrateKbps: Math.round(((now.bytes - before.bytes) * 8) / Math.max(1, now.at - before.at)),
+      targetKbps: out.targetBitrate === undefined ? null : Math.round(Number(out.targetBitrate) / 1_000),
       fps: Math.round(Number(out.framesPerSecond ?? 0)),
+      sourceFps: Math.round(given.framesPerSecond ?? 0),
       width: Number(out.frameWidth ?? 0),
       height: Number(out.frameHeight ?? 0),
-      lossPercent: sent > 0 ? Math.max(0, Math.min(100, ((now.lost - before.lost) / sent) * 100)) : 0,
-      rttMs: far.roundTripTime === undefined ? null : Math.round(far.roundTripTime * 1_000),
       limitedBy: String(out.qualityLimitationReason ?? 'none'),
     }
   }
@@ -178,16 +191,25 @@ export class WhipPublisher {
     preferH264(peer)
   }
 
+  /** One at a time: parameters must be set as they were got. */
+  private tune(): Promise<void> {
+    this.tuned = this.tuned.then(() => this.applyLimits())
+    return this.tuned
+  }
+
   /** A sharp picture at fewer frames beats a smooth blur when goods are shown. */
-  private async tune(): Promise<void> {
+  private async applyLimits(): Promise<void> {
     const sender = this.sender('video')
     if (!sender) return
     const parameters = sender.getParameters()
     if (!parameters.encodings?.length) return
+    const { shortSide, maxKbps } = this.limits
+    const { width = 0, height = 0 } = sender.track?.getSettings() ?? {}
     parameters.degradationPreference = 'maintain-resolution'
     for (const encoding of parameters.encodings) {
-      encoding.maxBitrate = (this.options.maxBitrateKbps ?? 2_500) * 1_000
+      encoding.maxBitrate = maxKbps * 1_000
       encoding.maxFramerate = 30
+      encoding.scaleResolutionDownBy = shortSide ? Math.max(1, Math.min(width, height) / shortSide) : 1
     }
     await sender.setParameters(parameters).catch(() => undefined)
   }

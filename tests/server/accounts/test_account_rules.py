@@ -19,8 +19,9 @@ def test_an_owner_manages_all_staff(target: Role) -> None:
 
 
 @pytest.mark.parametrize("target", list(Role))
-def test_an_operator_manages_only_the_stores_staff(target: Role) -> None:
-    assert may_manage(Role.OPERATOR, target) == (target in {Role.GUIDE, Role.MANAGER})
+def test_an_operator_manages_only_the_stores_staff_and_guides_from_outside(target: Role) -> None:
+    managed = {Role.GUIDE, Role.MANAGER, Role.DISTRIBUTOR, Role.GROUP_OWNER}
+    assert may_manage(Role.OPERATOR, target) == (target in managed)
 
 
 @pytest.mark.parametrize("actor", sorted(set(Role) - {Role.OWNER, Role.OPERATOR}))
@@ -41,7 +42,9 @@ def test_store_staff_need_a_store(role: Role) -> None:
         must_fit(role, None)
 
 
-@pytest.mark.parametrize("role", [Role.OWNER, Role.OPERATOR, Role.HOST, Role.FINANCE])
+@pytest.mark.parametrize(
+    "role", [Role.OWNER, Role.OPERATOR, Role.HOST, Role.FINANCE, Role.DISTRIBUTOR, Role.GROUP_OWNER]
+)
 def test_other_staff_have_no_store(role: Role) -> None:
     must_fit(role, None)
     with pytest.raises(Invalid):

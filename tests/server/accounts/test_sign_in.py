@@ -32,6 +32,8 @@ async def test_a_right_password_gives_a_token_and_the_account(desk: Desk) -> Non
         "store": {"store_id": str(store.id), "name": "Hangzhou"},
         "disabled": False,
         "created_at": None,
+        "phone": None,
+        "joined": True,
     }
     again = await desk.ask("GET", "/api/session", by=signed_in.json()["token"])
     assert again.json()["account"] == signed_in.json()["account"]

@@ -15,15 +15,18 @@ import server.attribution.reactions
 import server.orders.reactions
 import server.stock.reactions  # noqa: F401
 from server.accounts.models import Account
-from server.attribution import credits, service
+from server.attribution import bindings, credits, policies, service
 from server.attribution.credits import CreditView
 from server.attribution.models import Visit
+from server.attribution.policies import NewPolicy
+from server.attribution.policy import Policy
 from server.attribution.routes import ROUTES
 from server.kit.clock import utc_now
 from server.kit.ids import uuid7
 from server.kit.principal import Principal, Role
 from server.orders import paying, placing, refunding
 from server.orders import service as orders
+from server.orders.facts import OrderPaid
 from server.payments import service as payments
 from server.payments.providers import Notice
 from server.rooms.models import Room
@@ -134,6 +137,23 @@ class Scene:
             notice = Notice(uuid7().hex, payment.id, True, payment.amount_minor)
             await payments.receive(session, "sandbox", notice, self.now)
 
+    async def rules(self, **settings: Any) -> int:
+        """Write the brand's next policy; its version."""
+        async with self.shop.database.transaction() as session:
+            held = await policies.current(session, self.shop.owner)
+            new = NewPolicy(follows=held.version, policy=Policy(**settings))
+            return (await policies.change(session, self.shop.owner, new, self.now)).version
+
+    async def bind(self, order_id: UUID) -> None:
+        """What the worker does when it hears that the order was paid."""
+        (fact,) = [one for one in await self.facts(OrderPaid) if one.order_id == order_id]
+        async with self.shop.database.transaction() as session:
+            await bindings.by_order(session, fact)
+
+    async def bound(self, who: Principal) -> bindings.Bindings:
+        async with self.shop.database.transaction() as session:
+            return await bindings.of_member(session, self.shop.owner, who.id, self.now)
+
     async def buy(self, who: Principal, quantity: int = 1) -> UUID:
         order_id = await self.order(who, quantity)
         await self.pay(who, order_id)
@@ -180,6 +200,10 @@ class Scene:
     async def get(self, who: Principal | None, path: str, **query: Any) -> Any:
         async with self.served.as_(who) as client:
             return await client.get(path, params=query)
+
+    async def put(self, who: Principal | None, path: str, body: Any) -> Any:
+        async with self.served.as_(who) as client:
+            return await client.put(path, json=body)
 
     async def post(self, who: Principal | None, path: str, body: Any = None) -> Any:
         async with self.served.as_(who) as client:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.attribution import checks, credits
 from server.attribution.facts import CreditEarned, CreditReversed
+from server.attribution.rules import RULES_VERSION
 from server.kit import facts
 from server.kit.ids import uuid7
 from server.kit.money import share
@@ -35,8 +36,10 @@ async def test_a_paid_order_credits_the_guide_who_brought_the_buyer(scene, shop)
     credit = await scene.credit(order_id)
     assert (credit.store.name, credit.guide.name) == ("Hangzhou", "Guide Li")
     assert (credit.amount_minor, credit.reversed_minor, credit.net_minor) == (9900, 0, 9900)
-    assert (credit.rule, credit.rule_version) == ("last-touch", 1)
+    assert (credit.rule, credit.rule_version) == ("last-touch", RULES_VERSION)
+    assert (credit.policy_version, credit.standing) == (0, True)
     (touch,) = credit.why["touches"]
+    assert touch["outcome"] == "counted"
     assert (touch["counted"], touch["guide"]["name"], touch["inviter"]) == (True, "Guide Li", None)
     assert [one["kind"] for one in credit.why["chain"]] == ["guide"]
     assert credit.why["sums"] == {"order_minor": 9900, "credit_minor": 9900}

@@ -336,6 +336,7 @@ async def test_an_invitation_made_opened_and_touched_over_http(scene, shop):
     assert shown == {
         "code": code,
         "room_id": str(shop.room_id),
+        "product_id": None,
         "title": "Spring tea",
         "brand": "Tea House",
         "store": {"store_id": str(shop.store_id), "name": "Hangzhou"},

@@ -8,8 +8,9 @@ import msgspec
 import pytest
 from PIL import Image
 
-from server.attribution import poster
-from server.attribution.poster import BUNDLED, PosterText, poster_png
+from server.attribution.poster import PosterText, poster_png
+from server.kit import lettering, qr
+from server.kit.lettering import BUNDLED
 
 WORDS = PosterText(
     url="https://shop.example/i/ABCDEFGHJKMNPQ",
@@ -44,7 +45,7 @@ def test_a_poster_is_made_in_300_ms():
 
 @pytest.mark.parametrize("text", ["王晓喆", "繁體中文標題", "Crème Brûlée", "姓名：（李）", "¥29.90 起"])
 def test_the_bundled_font_has_the_characters_of_names_and_titles(text):
-    assert all(poster._has(BUNDLED, 0, character) for character in text)
+    assert all(lettering.has(BUNDLED, 0, character) for character in text)
 
 
 @pytest.mark.parametrize("character", ["🔥", "\U00012000", "\u0000", "\u202e", "\ue000"])
@@ -56,11 +57,11 @@ def test_what_no_font_has_is_left_out_and_never_a_square(character):
 
 
 def test_text_with_rare_characters_is_whole_where_the_system_has_them():
-    face = poster._face("𠮷野")
+    face = lettering.face_for("𠮷野")
     if face[0] == BUNDLED:
-        assert poster._drawable("𠮷野", face) == "野"
+        assert lettering.drawable("𠮷野", face) == "野"
     else:
-        assert poster._drawable("𠮷野", face) == "𠮷野"
+        assert lettering.drawable("𠮷野", face) == "𠮷野"
 
 
 @pytest.mark.parametrize(
@@ -80,13 +81,13 @@ def test_any_words_make_a_poster(words):
 
 
 def test_long_titles_break_at_spaces_and_end_in_an_ellipsis():
-    lines = poster._wrapped("Spring harvest night: first flush from the West Lake hills", 64, 630, rows=3)
+    lines = lettering.wrapped("Spring harvest night: first flush from the West Lake hills", 64, 630, rows=3)
     assert lines[:2] == ["Spring harvest", "night: first flush"]
     assert len(lines) == 3
 
 
 def test_the_code_is_a_picture_that_scales():
-    root = ET.fromstring(poster.qr_svg(WORDS.url))
+    root = ET.fromstring(qr.svg(WORDS.url))
     assert root.tag.endswith("svg")
 
 

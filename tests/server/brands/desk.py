@@ -31,6 +31,7 @@ from server.brands.routes import ROUTES as BRANDS
 from server.catalog.routes import ROUTES as CATALOG
 from server.kit import problems
 from server.kit.database import Database
+from server.kit.jobs.routes import ROUTES as JOBS
 from server.kit.principal import Principal, Role, provide_member, provide_principal, provide_staff
 from server.kit.redis import Redis
 from server.kit.settings import Settings
@@ -161,7 +162,7 @@ def _app() -> Litestar:
         return Provide(provide, sync_to_thread=False)
 
     return Litestar(
-        [*ACCOUNTS, *BRANDS, *STORES, *CATALOG, *MEMBERS],
+        [*ACCOUNTS, *BRANDS, *STORES, *CATALOG, *MEMBERS, *JOBS],
         middleware=[WhoCalls()],
         exception_handlers=problems.EXCEPTION_HANDLERS,
         dependencies={

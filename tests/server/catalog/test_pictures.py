@@ -100,3 +100,18 @@ async def test_a_small_file_of_very_many_pixels_is_refused(monkeypatch: pytest.M
     monkeypatch.setattr(pictures, "MOST_PIXELS", 10_000)
     with pytest.raises(UnreadablePicture):
         await prepare(_file(Image.new("1", (101, 100)), "PNG"))
+
+
+async def test_as_jpeg_even_the_busiest_picture_is_small_enough_for_a_chat() -> None:
+    noise = Image.effect_noise((800, 800), 120).convert("RGB")
+    _, webp = await prepare(_file(noise, "PNG"))
+    jpeg = await pictures.as_jpeg(webp)
+    with Image.open(BytesIO(jpeg)) as shown:
+        assert (shown.format, shown.size) == ("JPEG", (800, 800))
+    assert len(jpeg) <= pictures.MOST_JPEG_BYTES
+
+
+async def test_as_jpeg_what_can_be_seen_through_is_white() -> None:
+    _, webp = await prepare(_file(Image.new("RGBA", (40, 40), (0, 160, 0, 0)), "PNG"))
+    with Image.open(BytesIO(await pictures.as_jpeg(webp))) as shown:
+        assert shown.getpixel((20, 20)) == (255, 255, 255)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+
+import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from server.catalog.rules import price_minor, stock
-from server.catalog.sheet import MOST_ROWS, Sheet, SheetRow, UnreadableSheet, read
+from server.catalog.sheet import MOST_ROWS, Sheet, SheetRow, UnreadableSheet, batches, check, read
 from server.kit.problems import Invalid
 
 
@@ -110,6 +113,39 @@ def test_too_many_rows_are_refused_as_a_whole() -> None:
         read(b"title,price\n" + b"".join(b"Tea %d,1\n" % i for i in range(MOST_ROWS + 1)))
 
 
+def test_a_header_is_checked_without_its_rows() -> None:
+    check(b'title,price\n"never closed,1')
+    with pytest.raises(UnreadableSheet):
+        check(b"title,stock\nTea,1\n")
+
+
+def test_batches_hold_every_row_and_problem_once_in_order() -> None:
+    sheet = read(b"title,price,colour\nTea,1,\nMilk,free,\n,x,\n\nHoney,2,\nWater,3,\n")
+    found = list(batches(sheet, 2))
+    assert [batch.count for batch in found] == [2, 2, 1]
+    assert [[row.title for row in batch.rows] for batch in found] == [["Tea"], ["Honey"], ["Water"]]
+    assert [_problems(batch) for batch in found] == [
+        [(1, "colour"), (3, "price")],
+        [(4, "title"), (4, "price")],
+        [],
+    ]
+
+
+@pytest.mark.parametrize("start", range(6))
+def test_batches_go_on_from_any_row(start: int) -> None:
+    sheet = read(b"title,price,colour\nA,1,\nB,1,\nC,x,\nD,1,\nE,1,\n")
+    rest = list(batches(sheet, 2, start=start))
+    assert sum(batch.count for batch in rest) == 5 - start
+    titles = [row.title for batch in rest for row in batch.rows]
+    assert titles == [title for title in "ABCDE"[start:] if title != "C"]
+
+
+def test_a_header_alone_is_one_empty_batch_with_its_problems() -> None:
+    (batch,) = batches(read(b"title,price,colour\n"), 2)
+    assert (batch.count, batch.rows, _problems(batch)) == (0, [], [(1, "colour")])
+    assert list(batches(read(b"title,price\n"), 2)) == []
+
+
 @given(st.binary(max_size=400))
 def test_no_bytes_break_the_reader(body: bytes) -> None:
     try:
@@ -159,3 +195,22 @@ def test_stock_is_a_whole_number(text: str, units: int) -> None:
 def test_what_is_no_stock_is_refused(text: str) -> None:
     with pytest.raises(Invalid):
         stock(text)
+
+
+def test_a_workbook_is_read_like_a_csv() -> None:
+    book = openpyxl.Workbook()
+    for row in (
+        ["商品名称", "规格", "售价", "库存"],
+        ["明前龙井", "100 克", 128.5, 50],
+        ["茶罐", None, "39", 7],
+        ["没有价格"],
+    ):
+        book.active.append(row)
+    file = io.BytesIO()
+    book.save(file)
+    found = read(file.getvalue())
+    assert [(row.title, row.variant, row.price_minor, row.stock) for row in found.rows] == [
+        ("明前龙井", "100 克", 12850, 50),
+        ("茶罐", "", 3900, 7),
+    ]
+    assert {problem.row for problem in found.problems} == {4}

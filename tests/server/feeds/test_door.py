@@ -76,7 +76,16 @@ async def test_whoever_sees_a_rooms_figures_hears_its_feed_and_nobody_else(show:
         token = await show.floor.token(who) if who else ""
         assert await knock(show, room_id, token) == (OPEN if status == 200 else shut(status)), told
         asked = await ask_for_token(show, room_id, who)
-        assert asked.status_code == (201 if status == 200 else status), told
+        reads = who is not None and who.role is Role.READ_ONLY  # and lends nothing on
+        assert asked.status_code == (403 if reads else 201 if status == 200 else status), told
+
+
+async def test_who_may_only_read_revokes_no_token(show: Show) -> None:
+    stage = show.stage
+    made = (await ask_for_token(show, stage.room_id, stage.owner)).json()
+    path = f"/api/rooms/{stage.room_id}/feed-tokens/{made['id']}"
+    assert (await show.floor.ask("DELETE", path, stage.staff[Role.READ_ONLY])).status_code == 403
+    assert await knock(show, stage.room_id, made["token"]) == OPEN
 
 
 async def test_a_token_opens_the_feed_of_its_room_and_nothing_else(show: Show) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from openpyxl import Workbook, load_workbook
 
 from live.room import Pause, Resume
 from server.feeds import sheet
@@ -66,7 +67,7 @@ def last_id(lines: list[str]) -> str:
 
 
 async def test_the_examples_do_what_the_page_says(show: Show, tmp_path: Path) -> None:
-    token, hear, come_back, export = COMMANDS
+    token, hear, come_back, export, *_ = COMMANDS
     (listen,) = PROGRAMS
     shell = Shell(
         tmp_path,
@@ -104,6 +105,25 @@ async def test_the_examples_do_what_the_page_says(show: Show, tmp_path: Path) ->
     assert gift["gift"] == "Rose"
     (file,) = tmp_path.glob("showfloor-*.csv")
     assert file.read_bytes().startswith(f"{sheet.BOM}kind,".encode())
+
+
+async def test_orders_come_as_a_workbook_and_parcels_go_back_as_one(show: Show, tmp_path: Path) -> None:
+    *_, workbook, parcels = COMMANDS
+    floor = show.floor
+    shell = Shell(tmp_path, SHOP=floor.settings.base_url, STAFF=await floor.token(show.stage.owner))
+    await shell.run(workbook)
+    (file,) = tmp_path.glob("orders-*.xlsx")
+    assert load_workbook(file).sheetnames == ["Orders", "Lines"]
+    titles = [cell.value.lower() for cell in load_workbook(file)["Orders"][1]]
+    assert ", ".join(titles) in " ".join(DOCUMENT.lower().split())
+    book = Workbook()
+    for row in (("order number", "carrier", "tracking number"), ("251111ABCDEFGHJK", "SF", "SF1")):
+        book.active.append(row)
+    book.save(tmp_path / "shipments.xlsx")
+    report = msgspec.json.decode(await shell.run(parcels))
+    shown = msgspec.json.decode(re.findall(r"^```json\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)[-1])
+    assert set(report) == set(shown)
+    assert report["problems"] == [{**shown["problems"][0], "row": 2}]
 
 
 async def resume_until_it_listens(show: Show, program: asyncio.subprocess.Process) -> None:

@@ -34,12 +34,17 @@ async def shop(database: Database) -> Shop:
 
 @pytest.fixture
 def lost_gates() -> list[UUID]:
+    """Sales whose gate was laid anew because claims found it lost, or had passed it by."""
     return []
 
 
 @pytest.fixture
-async def desk(database: Database, redis: Redis, lost_gates: list[UUID]) -> AsyncIterator[ClaimDesk]:
-    desk = ClaimDesk(database.url, redis, utc_now, lost_gates.append)
+async def desk(lay, database: Database, redis: Redis, lost_gates: list[UUID]) -> AsyncIterator[ClaimDesk]:
+    async def lay_lost(sale_id: UUID) -> None:
+        lost_gates.append(sale_id)
+        await lay(sale_id)
+
+    desk = ClaimDesk(database.url, redis, utc_now, lay_lost)
     await desk.start()
     yield desk
     await desk.stop()

@@ -11,8 +11,10 @@ from sqlalchemy import text
 import server.flash_sales.reactions
 import server.orders.reactions
 import server.stock.reactions  # noqa: F401
-from server.flash_sales import service
+from server.flash_sales import selling, service
+from server.flash_sales.claims import ClaimDesk, Tap
 from server.flash_sales.gate import Gate
+from server.flash_sales.models import FlashSaleLine
 from server.flash_sales.rules import Ended, LimitReached, NotOpen
 from server.kit.clock import utc_now
 from server.kit.idempotency import KeyReused, request_hash
@@ -29,8 +31,15 @@ from tests.server.shop import Shop
 
 
 async def tap(desk, shop: Shop, sale_id: UUID, member: Principal, key: str = "tap", quantity: int = 1):
-    lines = [(shop.sku_id, quantity)]
-    return await desk.claim(sale_id, member.id, key, request_hash("hold", sale_id, lines), lines)
+    lines = ((shop.sku_id, quantity),)
+    asked = request_hash("hold", sale_id, lines)
+    return placed(await desk.claim(sale_id, Tap(member.id, key, asked, quantity, lines)))
+
+
+def placed(outcome: Placed | Problem) -> Placed:
+    if isinstance(outcome, Problem):
+        raise outcome
+    return outcome
 
 
 async def units(shop: Shop, sale_id: UUID) -> tuple[int, int, int, int]:
@@ -91,12 +100,10 @@ async def test_a_crowd_never_gets_more_than_there_is(shop, desk, lay, gate):
     await nothing_is_broken(shop)
 
 
-async def test_two_desks_never_sell_more_than_there_is(shop, desk, lay, redis, lost_gates):
-    from server.flash_sales.claims import ClaimDesk
-
+async def test_two_desks_never_sell_more_than_there_is(shop, desk, lay, redis):
     sale_id = await shop.sale(25)
     await lay(sale_id)
-    other = ClaimDesk(shop.database.url, redis, utc_now, lost_gates.append)
+    other = ClaimDesk(shop.database.url, redis, utc_now, lay)
     await other.start()
     crowd = await shop.members(200)
     answers = await asyncio.gather(
@@ -157,7 +164,7 @@ async def test_a_lost_gate_is_reported(shop, desk, lost_gates):
 async def test_claims_wait_for_the_opening_and_end_with_the_sale(shop, desk, lay):
     member = await shop.member()
     async with shop.database.transaction() as session:
-        new = service.NewSale(shop.sku_id, 2990, 5, "", 1, 300, 3600)
+        new = shop.new_sale(5)
         sale = await service.create(session, shop.owner, shop.room_id, new)
     await lay(sale.id)
     with pytest.raises(NotOpen):
@@ -179,7 +186,7 @@ async def test_claims_wait_for_the_opening_and_end_with_the_sale(shop, desk, lay
 
 async def test_two_hosts_opening_at_once_open_it_once(shop):
     async with shop.database.transaction() as session:
-        new = service.NewSale(shop.sku_id, 2990, 5, "", 1, 300, 3600)
+        new = shop.new_sale(5)
         sale_id = (await service.create(session, shop.owner, shop.room_id, new)).id
 
     async def press() -> None:
@@ -188,7 +195,7 @@ async def test_two_hosts_opening_at_once_open_it_once(shop):
             await service.open_sale(session, sale, utc_now())
 
     outcomes = await asyncio.gather(press(), press(), return_exceptions=True)
-    assert Counter(type(o) for o in outcomes) == {type(None): 1, service.SaleState: 1}
+    assert Counter(type(o) for o in outcomes) == {type(None): 1, selling.SaleState: 1}
 
 
 async def test_expired_holds_are_free_for_the_next_buyer(shop, desk, lay, redis):
@@ -200,7 +207,7 @@ async def test_expired_holds_are_free_for_the_next_buyer(shop, desk, lay, redis)
         await tap(desk, shop, sale_id, second)
     async with shop.database.transaction() as session:
         assert await releasing.expire_due(session, placed.pay_by + timedelta(seconds=1)) == 1
-    await Gate(redis, sale_id).release([(first.id, "tap")])
+    await Gate(redis, sale_id).release([(first.id, "tap")], ordered=True)
     assert isinstance(await tap(desk, shop, sale_id, second), Placed)
     assert await units(shop, sale_id) == (1, 0, 1, 0)
     await nothing_is_broken(shop)
@@ -238,7 +245,7 @@ async def test_lines_of_a_claim_are_taken_all_or_none(shop, desk, lay):
         balance = await stock.balance_of(session, shop.brand_id, second_sku, Pool.SALE, sale_id)
         await stock.adjust(session, shop.brand_id, second_sku, Pool.SALE, sale_id, 2, uuid7())
         session.add(
-            service.FlashSaleLine(
+            FlashSaleLine(
                 sale_id=sale_id, sku_id=second_sku, balance_id=balance, product_id=shop.product_id,
                 title="tin", price_minor=4000,
             )
@@ -246,10 +253,12 @@ async def test_lines_of_a_claim_are_taken_all_or_none(shop, desk, lay):
     await lay(sale_id)
 
     async def basket(member: Principal, tea: int, tins: int) -> Placed | Problem:
-        lines = [(shop.sku_id, tea), (second_sku, tins)]
+        lines = ((shop.sku_id, tea), (second_sku, tins))
         asked = request_hash("hold", sale_id, lines)
         try:
-            return await desk.claim(sale_id, member.id, "basket", asked, lines)
+            return await desk.claim(
+                sale_id, Tap(member.id, "basket", asked, sum(q for _, q in lines), tuple(lines))
+            )
         except Problem as problem:
             return problem
 

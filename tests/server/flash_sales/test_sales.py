@@ -13,9 +13,10 @@ from sqlalchemy import text
 
 import server.reactions  # noqa: F401
 from live.room import End
-from server.flash_sales import reactions, service
+from server.flash_sales import reactions, selling, service
+from server.flash_sales.cards import MAX_SALES_SHOWN
 from server.flash_sales.models import FlashSale
-from server.flash_sales.service import NewSale, RoomEnded
+from server.flash_sales.service import RoomEnded
 from server.kit import facts
 from server.kit.clock import utc_now
 from server.kit.database import Database
@@ -71,11 +72,11 @@ async def someone_waits(database: Database) -> None:
 
 async def test_a_sale_that_runs_is_shown_however_many_closed_after_it_was_made(shop):
     running = await shop.sale(1)
-    for _ in range(service.MAX_SALES_SHOWN + 1):
+    for _ in range(MAX_SALES_SHOWN + 1):
         await close(shop, await shop.sale(1))
     async with shop.database.transaction() as session:
         cards = await service.cards(session, shop.room_id)
-    assert (len(cards), cards[0].sale_id) == (service.MAX_SALES_SHOWN, running)
+    assert (len(cards), cards[0].sale_id) == (MAX_SALES_SHOWN, running)
     closed = [card.sale_id for card in cards[1:]]
     assert closed == sorted(closed, reverse=True)
 
@@ -96,7 +97,7 @@ async def test_a_room_ends_while_one_of_its_sales_is_being_closed(shop):
 
 async def test_a_sale_that_is_made_while_the_room_ends_does_not_outlive_it(shop):
     async with shop.database.transaction() as session:
-        new = NewSale(shop.sku_id, 2990, 5, "", 1, 300, 3600)
+        new = shop.new_sale(5)
         sale = await service.create(session, shop.owner, shop.room_id, new)
         await service.open_sale(session, sale, utc_now())
         ending = asyncio.create_task(end_room(shop))
@@ -133,7 +134,7 @@ async def test_units_that_come_back_to_a_closed_sale_go_on_to_headquarters(shop,
     assert await units(shop, sale_id) == (1, 1, 0, 0)
     for _ in range(2):
         async with shop.database.transaction() as session:
-            await reactions.take_rests(session, released)
+            await reactions.pass_on_units(session, released)
     assert (await units(shop, sale_id), await at_headquarters(shop)) == ((0, 0, 0, 0), 1000)
     await nothing_is_broken(shop)
 
@@ -144,7 +145,7 @@ async def test_units_that_come_back_to_an_open_sale_stay_there(shop, desk, lay):
     await tap(desk, shop, sale_id, await shop.member())
     released = await expire(shop)
     async with shop.database.transaction() as session:
-        await reactions.take_rests(session, released)
+        await reactions.pass_on_units(session, released)
     assert await units(shop, sale_id) == (5, 5, 0, 0)
 
 
@@ -156,7 +157,7 @@ async def test_units_that_come_back_while_the_sale_is_being_closed_are_not_left_
 
     async def take(released: OrdersReleased) -> None:
         async with shop.database.transaction() as session:
-            await reactions.take_rests(session, released)
+            await reactions.pass_on_units(session, released)
 
     async with shop.database.transaction() as closing:
         sale = await service.get(closing, shop.brand_id, shop.room_id, sale_id)
@@ -186,7 +187,7 @@ async def test_a_look_at_the_sales_reads_none_that_closed_long_ago(shop):
         await connection.commit()
     async with shop.database.transaction() as session:
         assert await service.close_due(session, utc_now()) == []
-        assert await service.running(session, utc_now()) == {running: shop.room_id}
+        assert await selling.running(session, utc_now()) == {running: shop.room_id}
         read = await session.execute(
             text(
                 "SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_xact_user_tables "
@@ -220,7 +221,7 @@ async def test_a_gate_goes_an_hour_after_the_end_of_its_sale(shop, desk, lay, re
 
 async def test_a_gate_of_a_sale_that_waits_to_be_opened_stays(shop, lay, redis):
     async with shop.database.transaction() as session:
-        new = NewSale(shop.sku_id, 2990, 5, "", 1, 300, 3600)
+        new = shop.new_sale(5)
         sale = await service.create(session, shop.owner, shop.room_id, new)
     await lay(sale.id)
     assert await redis.pexpiretime(f"{{sale:{sale.id}}}:gate") == -1

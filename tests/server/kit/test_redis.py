@@ -43,7 +43,7 @@ def echo(tmp_path: Path) -> Script:
 
 def laid(units: int) -> GateState:
     ends_ms = int(datetime.now(UTC).timestamp() * 1000) + 60_000
-    return GateState(1, True, 5, ends_ms, {SKU: units}, {}, [])
+    return GateState(1, "open", 5, 0, ends_ms, {SKU: units}, {}, {}, [], [])
 
 
 async def test_a_script_that_the_server_has_never_seen_runs(client: Redis, echo: Script) -> None:
@@ -62,13 +62,13 @@ async def test_a_crowd_that_comes_at_once_is_counted(client: Redis, echo: Script
 async def test_sales_are_decided_wherever_their_gates_are(client: Redis) -> None:
     gates = [Gate(client, uuid7()) for _ in range(12)]
     with pytest.raises(NoGate):
-        await gates[0].claim([GateClaim(BUYER, "k", [(SKU, 1)])])
+        await gates[0].claim([GateClaim(BUYER, "k", 1, [(SKU, 1)])])
     for gate in gates:
         assert await gate.rebuild(laid(2))
-    claims = [GateClaim(BUYER, f"k{n}", [(SKU, 1)]) for n in range(3)]
+    claims = [GateClaim(BUYER, f"k{n}", 1, [(SKU, 1)]) for n in range(3)]
     for answer in await asyncio.gather(*(gate.claim(claims) for gate in gates)):
         assert answer.codes == [Code.TAKEN, Code.TAKEN, Code.STOCK]
-    assert await gates[0].release([(BUYER, "k0")]) == 1
+    assert await gates[0].release([(BUYER, "k0")], ordered=False) == 1
     assert [await gate.free() for gate in gates] == [(1, {SKU: 1})] + [(1, {SKU: 0})] * 11
 
 

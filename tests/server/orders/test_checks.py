@@ -50,10 +50,14 @@ async def test_orders_that_wait_and_that_ended_add_up(shop):
 
 async def test_an_order_without_its_hold_is_named(shop):
     order_id = await ordered(shop)
-    found = await broken(shop, "DELETE FROM stock_hold")
-    assert found["orders_status_equals_holds"] == [
-        {"id": str(order_id), "status": "awaiting_payment", "state": None}
-    ]
+    (row,) = (await broken(shop, "DELETE FROM stock_hold"))["orders_lines_equal_holds"]
+    assert (row["id"], row["status"], row["state"]) == (str(order_id), "awaiting_payment", None)
+
+
+async def test_an_order_that_waits_for_money_while_its_units_are_free_is_named(shop):
+    order_id = await ordered(shop)
+    (row,) = (await broken(shop, "UPDATE stock_hold SET state = 'released'"))["orders_lines_equal_holds"]
+    assert (row["id"], row["status"], row["state"]) == (str(order_id), "awaiting_payment", "released")
 
 
 async def test_a_hold_of_another_number_of_units_than_the_line_is_named(shop):

@@ -14,7 +14,7 @@ from server.kit.clock import utc_now
 from server.kit.database import Database
 from server.kit.ids import uuid7
 from server.kit.principal import Principal, Role
-from server.kit.problems import Invalid
+from server.kit.problems import Invalid, NotFound
 from server.orders import fulfilment, paying, placing, reading
 from server.orders.fulfilment import WrongPickUpCode
 from server.stock.service import Taking
@@ -42,7 +42,7 @@ async def to_pick_up(shop: Shop, *, paid: bool = True) -> tuple[UUID, str]:
         placed = await placing.place(session, member, shop.room_id, lines, uuid7().hex, b"", utc_now())
     async with shop.database.transaction() as session:
         where = {"method": "pick_up", "store_id": str(shop.store_id), "note": ""}
-        await fulfilment.set_delivery(session, member, placed.order_id, where)
+        await fulfilment.set_delivery(session, member, placed.order_id, where, utc_now())
     if paid:
         await pay(shop, placed.order_id)
     async with shop.database.transaction() as session:
@@ -68,6 +68,15 @@ async def test_a_code_typed_in_full_width_digits_finds_its_order(shop, manager):
             session, manager, shop.store_id, f" {full_width(code)}", utc_now()
         )
     assert found == order_id
+
+
+async def test_another_brand_s_store_is_not_there_whatever_the_code(shop):
+    _, code = await to_pick_up(shop)
+    stranger = msgspec.structs.replace(shop.owner, brand_id=uuid7())
+    for typed in (code, "12345678"):
+        with pytest.raises(NotFound):
+            async with shop.database.transaction() as session:
+                await fulfilment.pick_up_by_code(session, stranger, shop.store_id, typed, utc_now())
 
 
 async def test_a_code_in_other_letters_is_compared_and_refused(shop, manager):

@@ -20,6 +20,7 @@ from server.kit.principal import Principal, Role
 from server.kit.problems import Forbidden, NotFound
 from server.orders import paying, placing, reading, releasing
 from server.orders.models import OrderEvent
+from server.orders.reading import Filter
 from server.orders.rules import WrongStatus
 from server.orders.views import OrderView
 from server.stock.service import Taking
@@ -42,10 +43,9 @@ async def ordered(shop: Shop, member: Principal, *, paid: bool = False) -> UUID:
     return placed.order_id
 
 
-async def found(shop: Shop, viewer: Principal, **asked: Any) -> Page[OrderView]:
-    nothing: dict[str, Any] = dict.fromkeys(("status", "fulfilment", "room_id", "query", "cursor"))
+async def found(shop: Shop, viewer: Principal, *, cursor: str | None = None, **asked: Any) -> Page[OrderView]:
     async with shop.database.transaction() as session:
-        return await reading.listing(session, viewer, **nothing | asked)
+        return await reading.listing(session, viewer, Filter(**asked), cursor)
 
 
 def ids(page: Page[OrderView]) -> list[UUID]:

@@ -31,6 +31,12 @@ from server.rooms.transport import UVICORN
 from tests.server.rooms.stage import Stage, settings_for
 
 
+def pins_told(frame: dict[str, Any]) -> list[list[dict[str, Any]]]:
+    """The cards of each `room.pinned` in a frame, the one in front first."""
+    pins = [fact["data"] for fact in frame.get("facts", ()) if fact["kind"] == "room.pinned"]
+    return [[card for card in (pin["card"], *pin["beside"]) if card] for pin in pins]
+
+
 @dataclass
 class Visitor:
     """One connection, and everything that was heard on it."""
@@ -129,10 +135,11 @@ class Floor:
 
 
 @asynccontextmanager
-async def open_floor(stage: Stage, redis_url: str) -> AsyncIterator[Floor]:
+async def open_floor(stage: Stage, redis_url: str, **more: Any) -> AsyncIterator[Floor]:
+    """`more`: settings."""
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    settings = settings_for(stage.database, redis_url, base_url=f"http://127.0.0.1:{port}", port=port)
+    settings = settings_for(stage.database, redis_url, base_url=f"http://127.0.0.1:{port}", port=port, **more)
     config = uvicorn.Config(
         create_app(settings), **UVICORN, http=StreamProtocol, log_level="warning", access_log=False
     )

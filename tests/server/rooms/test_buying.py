@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from server.flash_sales.routes import SaleBook
+from server.flash_sales.book import SaleBook
+from server.kit.background import Background
 from server.kit.principal import Principal
 from server.members import limits
 from server.tipping import service as tipping
@@ -101,13 +103,17 @@ async def test_a_room_for_staff_is_not_there_for_buyers(floor, gift_id):
 
 
 async def test_a_sale_hears_within_seconds_that_its_rooms_audience_is_another(floor):
-    now, database = [0.0], floor.stage.database
-    sale_id, book = await floor.stage.shop.sale(5), SaleBook(lambda: now[0])
-    assert (await book.look_up(database, sale_id)).audience == "public"
+    now, background = [0.0], Background()
+    sale_id = await floor.stage.shop.sale(5)
+    book = SaleBook(floor.stage.database, background, lambda: now[0])
+    assert (await book.look_up(sale_id)).audience == "public"
     await set_audience(floor, "members")
-    assert (await book.look_up(database, sale_id)).audience == "public"
+    assert (await book.look_up(sale_id)).audience == "public"
     now[0] = SaleBook.FRESH_S
-    assert (await book.look_up(database, sale_id)).audience == "members"
+    async with asyncio.timeout(5):
+        while (await book.look_up(sale_id)).audience == "public":  # it is asked for meanwhile
+            await asyncio.sleep(0.01)
+    await background.stop()
 
 
 async def test_one_address_places_so_many_orders_a_minute(floor, monkeypatch):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from server.attribution.models import InvitationLink, Touch, Visit
+from server.kit.clock import utc_now
 from server.kit.limits import Limiter
 from server.kit.principal import Role
 from server.kit.problems import Forbidden, NotFound, NotSignedIn, TooMany
@@ -14,6 +16,7 @@ from server.kit.redis import Redis
 from server.members.audience import InvitedOnly, MembersOnly
 from server.rooms import media, service
 from server.rooms.media import MediaDoor
+from server.rooms.media_proxy import Admission
 from tests.server.rooms.stage import NOON, Stage, settings_for
 
 
@@ -30,7 +33,13 @@ async def touch(stage: Stage, member, room_id, refused: str | None = None):
         session.add(link)
         await session.flush()
         session.add(
-            Touch(brand_id=stage.shop.brand_id, link_id=link.id, member_id=member.id, refused=refused)
+            Touch(
+                brand_id=stage.shop.brand_id,
+                link_id=link.id,
+                member_id=member.id,
+                until=utc_now() + timedelta(days=7),
+                refused=refused,
+            )
         )
 
 
@@ -99,10 +108,12 @@ class Door:
         token: str = "",
         method: str = "POST",
         address: str = "192.0.2.1",
-    ) -> str:
+        device: str = "",
+    ) -> Admission:
         connection: Any = SimpleNamespace(
             scope={"user": who, "method": method},
-            headers={"Authorization": f"Bearer {token}"} if token else {},
+            headers=({"Authorization": f"Bearer {token}"} if token else {})
+            | ({"Showfloor-Device": device} if device else {}),
             client=SimpleNamespace(host=address),
         )
         return await self._door(connection, str(room_id), scope)
@@ -166,6 +177,26 @@ async def test_watching_follows_the_audience_or_a_viewer_token(stage, door):
     await door.knock(stage.room_id, "whep")  # public
 
 
+async def test_whoever_watches_is_known_to_the_node_by_member_and_device_but_not_by_a_viewer_token(
+    stage, door
+):
+    wang = await stage.shop.member()
+    here = stage.room_id
+    alone = (await door.knock(here, "whep", who=wang)).viewer
+    assert alone == str(wang.id)
+    phone = (await door.knock(here, "whep", who=wang, device="phone-1")).viewer
+    assert phone.startswith(f"{wang.id}.")
+    assert phone == (await door.knock(here, "whep", who=wang, device="phone-1")).viewer
+    assert phone != (await door.knock(here, "whep", who=wang, device="phone-2")).viewer
+    stranger = await stage.other_brand_owner()
+    nobody = (await door.knock(here, "whep")).viewer
+    assert nobody == (await door.knock(here, "whep", who=stranger)).viewer == "anybody"
+    token = media.whep_token(door.settings, here, NOON)
+    assert (await door.knock(here, "whep", token=token, who=wang)).viewer is None
+    assert (await door.knock(here, "whep", who=stage.host)).viewer is None
+    assert (await door.knock(here, "whip", who=stage.host)).viewer is None
+
+
 async def test_nobody_sends_into_an_ended_room_or_watches_there_but_what_began_may_be_ended(stage, door):
     room_id = await stage.room(state="ended")
     for knock in (
@@ -191,7 +222,7 @@ async def test_one_address_offers_to_watch_only_so_often_and_keeps_nobody_else_o
 
 async def test_a_rooms_id_goes_on_in_its_one_spelling(stage, door):
     for text_ in (str(stage.room_id).upper(), stage.room_id.hex, f"{{{stage.room_id}}}"):
-        assert await door.knock(text_, "whep") == str(stage.room_id)
+        assert (await door.knock(text_, "whep")).room_id == str(stage.room_id)
 
 
 async def test_a_room_that_is_no_id_is_not_found(door):

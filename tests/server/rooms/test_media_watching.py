@@ -23,14 +23,14 @@ class Node:
 
     def __init__(self) -> None:
         counts = dict.fromkeys(Figures.__struct_fields__, 0)
-        self.report = MediaReport(Figures(**{**counts, "draining": False}), {})
+        self.report = MediaReport(Figures(**{**counts, "draining": False, "accelerated": False}), {})
         self.asked = asyncio.Event()
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await reader.readuntil(b"\r\n\r\n")
-            body = msgspec.json.encode(self.report)
+            asked = await reader.readuntil(b"\r\n\r\n")
+            body = b"[]" if b"/viewers " in asked else msgspec.json.encode(self.report)
             writer.write(
                 b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
             )

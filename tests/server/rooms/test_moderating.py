@@ -325,7 +325,7 @@ async def test_a_banned_viewer_gets_no_picture_nor_does_whoever_uses_the_device(
     assert await watch(wang) == (403, "banned")
     assert await watch(other, "phone-1") == (403, "banned")
     assert await watch(wang, method="PATCH", at=f"{place}/r1") == (403, "banned")
-    assert await watch(wang, method="DELETE", at=f"{place}/r1") == no_node
+    assert await watch(wang, method="DELETE", at=f"{place}/r1") == (404, "media-resource-unknown")
     assert await watch(other, "phone-2") == await watch(None) == no_node
     assert await watch(wang, at=f"/whep/{await floor.stage.room()}") == no_node
     preflight = await floor.web.options(place)

@@ -9,6 +9,7 @@ import pytest
 from server.kit.ids import uuid7
 from server.kit.principal import Role
 from tests.server.rooms.floor import Floor, open_floor
+from tests.server.rooms.test_running_a_room import put_product
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ async def test_a_room_from_its_making_to_its_report(floor):
     assert (await told("POST", f"{room}/state", json={"action": "start"}))["state"] == "live"
     pinned = await told("PUT", f"{room}/pin", json={"product_id": str(shop.product_id)})
     assert pinned["pinned"]["title"] == "Longjing"
-    assert (await told("PUT", f"{room}/pin", json={"product_id": None}))["pinned"] is None
+    assert (await told("PUT", f"{room}/pin", json={"product_id": None})) == {"pinned": None, "beside": []}
     assert (await told("PUT", f"{room}/shelf", json={"product_ids": []}))["shelf"] == []
 
     token = await told("POST", f"{room}/broadcast-tokens", status=201)
@@ -69,6 +70,36 @@ async def test_a_room_from_its_making_to_its_report(floor):
     listed = await told("GET", "/api/rooms", params={"state": "ended"})
     assert [row["id"] for row in listed["items"]] == [made["id"]]
     assert (await told("GET", "/api/screen", by=stage.owner))["orders"] == 0
+
+
+async def test_a_product_is_pinned_beside_another_and_each_is_taken_away_alone(floor):
+    stage = floor.stage
+    room, tea, honey = (
+        f"/api/rooms/{stage.room_id}",
+        str(stage.shop.product_id),
+        str(await put_product(stage)),
+    )
+    await floor.ask("PUT", f"{room}/shelf", stage.host, json={"product_ids": [tea, honey]})
+
+    async def pinned(method, path="", **body):
+        answer = await floor.ask(method, f"{room}/pin{path}", stage.host, **({"json": body} if body else {}))
+        assert answer.status_code == 200, answer.text
+        view = answer.json()
+        staff, public = [(await floor.ask("GET", f"{room}{of}", stage.host)).json() for of in ("", "/public")]
+        for shown in (staff, public):
+            assert {"pinned": shown["pinned"], "beside": shown["beside"]} == view
+        return [card and card["product_id"] for card in (view["pinned"], *view["beside"])]
+
+    assert await pinned("PUT", product_id=tea) == [tea]
+    for _ in range(2):
+        assert await pinned("PUT", product_id=honey, beside=True) == [honey, tea]
+    assert await pinned("PUT", product_id=tea, beside=True) == [tea, honey]
+    for _ in range(2):
+        assert await pinned("DELETE", f"/{tea}") == [honey]
+    assert await pinned("PUT", product_id=tea) == [tea]
+    refused = await floor.ask("PUT", f"{room}/pin", stage.host, json={"product_id": None, "beside": True})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "product_id")
+    assert await pinned("DELETE", f"/{tea}") == [None]
 
 
 async def test_wrong_bodies_are_refused_and_roles_are_held(floor):

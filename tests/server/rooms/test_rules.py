@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from server.kit.ids import uuid7
-from server.kit.principal import STORE_STAFF, Principal, Role
+from server.kit.principal import OUTSIDE_GUIDES, STORE_STAFF, Principal, Role
 from server.kit.problems import NotFound, NotSignedIn
 from server.members.audience import InvitedOnly, MembersOnly, refusal
 from server.rooms.rules import (
@@ -91,6 +91,15 @@ def test_a_stores_own_room_is_run_by_its_staff_and_by_who_runs_the_brand(role):
 def test_another_stores_room_is_not_there_for_a_stores_staff(role):
     assert not may_see(staff(role, store=OTHER), room(store=STORE))
     assert not may_run(staff(role, store=OTHER), room(store=STORE))
+
+
+@pytest.mark.parametrize("role", sorted(OUTSIDE_GUIDES))
+def test_a_guide_from_outside_looks_on_in_headquarters_rooms_and_sees_no_stores_own(role):
+    assert may_see(staff(role), room())
+    assert not may_see(staff(role), room(store=STORE))
+    for where in (room(), room(store=STORE)):
+        assert not may_run(staff(role), where)
+        assert not may_see_figures(staff(role), where)
 
 
 def test_figures_of_headquarters_room_are_not_for_stores():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -148,8 +149,45 @@ async def test_a_pin_is_told_with_its_card_and_unpinned_when_taken_off_the_shelf
     assert pinned["card"]["title"] == "Biluochun"
     assert (pinned["card"]["price_minor"], pinned["card"]["was_minor"]) == (5000, 8000)
     assert unpinned["card"] is None
+    assert await pinned_ids(stage) == []
+
+
+async def pinned_ids(stage: Stage) -> list[UUID]:
     async with stage.session() as session:
-        assert (await service.load(session, stage.room_id)).pinned_id is None
+        return (await service.load(session, stage.room_id)).pinned_ids
+
+
+async def test_products_pinned_beside_each_other_are_told_in_order_and_go_with_the_shelf(stage):
+    teas = [await put_product(stage, f"Tea {i}") for i in range(4)]
+    async with stage.session() as session:
+        await service.arrange_shelf(session, stage.host, stage.room_id, teas, NOON)
+    for tea in [*teas, teas[3], teas[1]]:  # one that is in front already tells nothing
+        async with stage.session() as session:
+            await service.pin(session, stage.host, stage.room_id, tea, NOON, beside=True)
+    assert await pinned_ids(stage) == [teas[1], teas[3], teas[2]]
+    async with stage.session() as session:
+        await service.arrange_shelf(session, stage.host, stage.room_id, teas[:3], NOON)
+        await service.unpin(session, stage.host, stage.room_id, teas[1], NOON)
+    await directed(stage, stage.host, stage.room_id, End())
+
+    told = [
+        [card and card["title"] for card in [fact["card"], *fact["beside"]]]
+        for fact in await stage.facts("room.pinned")
+    ]
+    assert told == [
+        ["Tea 0"],
+        ["Tea 1", "Tea 0"],
+        ["Tea 2", "Tea 1", "Tea 0"],
+        ["Tea 3", "Tea 2", "Tea 1"],
+        ["Tea 1", "Tea 3", "Tea 2"],
+        ["Tea 1", "Tea 2"],
+        ["Tea 2"],
+        [None],
+    ]
+    async with stage.session() as session:
+        pins = select(RoomMark.label).where(RoomMark.room_id == stage.room_id, RoomMark.kind == "pin")
+        marks = (await session.exec(pins.order_by(RoomMark.id))).all()
+    assert marks == ["Tea 0", "Tea 1", "Tea 2", "Tea 3", "Tea 1", "Tea 2"]  # whatever came to the front
 
 
 async def test_only_what_stands_on_the_shelf_is_pinned(stage):
@@ -225,9 +263,8 @@ async def test_what_is_pinned_stands_on_the_shelf_whoever_is_quicker(stage):
             await service.put_on_shelf(session, stage.host, stage.room_id, product_id)
         await asyncio.gather(pin(product_id), take_off(product_id), return_exceptions=True)
         async with stage.session() as session:
-            room = await service.load(session, stage.room_id)
             assert product_id not in await shelf.standing(session, stage.room_id)
-            assert room.pinned_id is None
+        assert await pinned_ids(stage) == []
 
 
 async def test_a_change_is_told_once_and_the_same_again_tells_nothing(stage):

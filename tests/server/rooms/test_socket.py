@@ -10,7 +10,8 @@ from websockets.exceptions import InvalidStatus
 
 from server.kit.principal import Role
 from server.members.models import Member
-from tests.server.rooms.floor import Floor, Visitor, open_floor
+from tests.server.rooms.floor import Floor, Visitor, open_floor, pins_told
+from tests.server.rooms.test_running_a_room import put_product
 
 
 @pytest.fixture
@@ -94,6 +95,7 @@ async def test_a_newcomer_gets_the_room_as_it_is(floor):
     assert set(snapshot) == {
         "room",
         "pinned",
+        "beside",
         "shelf",
         "sales",
         "holds",
@@ -105,6 +107,7 @@ async def test_a_newcomer_gets_the_room_as_it_is(floor):
     }
     assert snapshot["room"]["state"] == "live"
     assert snapshot["pinned"]["product_id"] == str(stage.shop.product_id)
+    assert snapshot["beside"] == []
     assert [sku["free"] for sku in snapshot["shelf"][0]["skus"]] == [994]
     assert [sale["sale_id"] for sale in snapshot["sales"]] == [str(sale_id)]
     assert [hold["order_id"] for hold in snapshot["holds"]] == [str(order_id)]
@@ -121,12 +124,17 @@ async def test_whoever_comes_back_gets_exactly_the_facts_that_were_missed(floor)
         await visitor.fact("room.state")
         position = visitor.position
     await floor.ask("POST", f"{path}/state", stage.host, json={"action": "resume"})
-    await floor.ask("PUT", f"{path}/pin", stage.host, json={"product_id": str(stage.shop.product_id)})
+    tea, honey = str(stage.shop.product_id), str(await put_product(stage))
+    await floor.ask("POST", f"{path}/shelf", stage.host, json={"product_id": honey})
+    for product_id in (tea, honey):
+        await floor.ask("PUT", f"{path}/pin", stage.host, json={"product_id": product_id, "beside": True})
     async with floor.visitor(member) as visitor:
         welcome = await visitor.hello(room=position)
         assert welcome["resumed"]["room"]
-        assert (await visitor.fact("room.pinned"))["card"]["product_id"] == str(stage.shop.product_id)
-        assert visitor.kinds() == ["room.state", "room.pinned"]
+        await visitor.until(lambda frame: any(len(cards) == 2 for cards in pins_told(frame)))
+        assert visitor.kinds() == ["room.state", "shelf.changed", "room.pinned", "room.pinned"]
+        told = [cards for frame in visitor.frames for cards in pins_told(frame)]
+        assert [[card["product_id"] for card in cards] for cards in told] == [[tea], [honey, tea]]
 
 
 async def test_the_visit_is_written_once_and_likes_are_counted(floor):

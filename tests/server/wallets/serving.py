@@ -17,7 +17,10 @@ from server.kit.clock import Clock, utc_now
 from server.kit.database import Database
 from server.kit.principal import Principal, provide_member, provide_principal, provide_staff
 from server.kit.problems import EXCEPTION_HANDLERS
+from server.kit.redis import Redis
 from server.kit.settings import Settings
+from server.payments.providers import Providers
+from server.web.bodies import StrictRequest
 
 
 def settings_of(database: Database) -> Settings:
@@ -46,8 +49,15 @@ async def waits_for_a_lock(database: Database) -> bool:
 class Served:
     """`as_(principal)` is a client signed in as that one; `as_(None)` as nobody."""
 
-    def __init__(self, database: Database, routes: Sequence[Any], clock: Clock = utc_now) -> None:
-        self.settings = settings_of(database)
+    def __init__(
+        self,
+        database: Database,
+        routes: Sequence[Any],
+        clock: Clock = utc_now,
+        settings: Settings | None = None,
+        redis: Redis | None = None,
+    ) -> None:
+        self.settings = settings or settings_of(database)
         self._known: dict[str, Principal] = {}
 
         async def provide_session() -> AsyncGenerator[AsyncSession, None]:
@@ -61,6 +71,7 @@ class Served:
             route_handlers=list(routes),
             middleware=[self._sign_in],
             exception_handlers=EXCEPTION_HANDLERS,
+            request_class=StrictRequest,
             dependencies={
                 "session": Provide(provide_session),
                 "staff": Provide(provide_staff),
@@ -69,6 +80,8 @@ class Served:
                 "settings": given(self.settings),
                 "clock": given(clock),
                 "database": given(database),
+                "redis": given(redis),
+                "providers": given(Providers(self.settings, database)),
             },
             signature_types=[AsyncSession],
             openapi_config=None,

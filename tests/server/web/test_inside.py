@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from server.kit.jobs import service as jobs
 from server.kit.settings import Settings
 from server.web.inside import from_inside
 from tests.server.rooms.floor import Floor
@@ -26,8 +27,17 @@ async def test_figures_are_for_the_inside_and_hold_sockets_and_the_media_node(fl
         await visitor.hello()
         figures = (await floor.web.get("/metrics")).text
     assert "\nshowfloor_rooms_sessions 1.0\n" in figures
-    assert "\nshowfloor_media_away 1.0\n" in figures
+    assert '\nshowfloor_media_away{node="127.0.0.1:0"} 1.0\n' in figures
     assert (await floor.web.get("/metrics", headers=FORWARDED)).status_code == 403
+
+
+async def test_figures_count_the_jobs_of_all_by_kind_and_state(floor: Floor) -> None:
+    shop = floor.stage.shop
+    async with shop.database.transaction() as session:
+        await jobs.start(session, shop.owner, "catalog.import", upload=b"title,price\n")
+    figures = (await floor.web.get("/metrics")).text
+    assert '\nshowfloor_jobs_kept{kind="catalog.import",state="waiting"} 1.0\n' in figures
+    assert "\nshowfloor_jobs_waiting_seconds " in figures
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import {
   type PublisherState,
   type PublisherStats,
 } from '@/shared/whip'
+import { keepQuality, keptQuality, limitsOf, type Quality } from './quality'
 
 export type Ratio = '9:16' | '16:9'
-const samplesKept = 60
 
 /** Why a camera didn't open, as a key of the page's texts. */
 export function captureProblem(reason: unknown): string {
@@ -42,7 +42,7 @@ export function useBroadcast(roomId: string) {
   const state = ref<PublisherState>('stopped')
   const refusal = ref<string | null>(null)
   const stats = ref<PublisherStats | null>(null)
-  const bitrates = ref<number[]>([])
+  const quality = ref<Quality>(keptQuality())
   let publisher: WhipPublisher | null = null
 
   async function capture(open: () => Promise<MediaStream>, next: 'camera' | 'screen'): Promise<boolean> {
@@ -105,6 +105,12 @@ export function useBroadcast(roomId: string) {
     applyMutes()
   }
 
+  async function chooseQuality(next: Quality): Promise<void> {
+    quality.value = next
+    keepQuality(next)
+    await publisher?.limit(limitsOf(next))
+  }
+
   async function publish(): Promise<void> {
     if (!stream.value || publisher) return
     const { whip_url, token } = await api<{ whip_url: string; token: string }>(`/api/rooms/${roomId}/broadcast-tokens`, {
@@ -114,6 +120,7 @@ export function useBroadcast(roomId: string) {
     publisher = new WhipPublisher({
       url: new URL(whip_url, location.origin).pathname,
       token: () => token,
+      limits: limitsOf(quality.value),
       onState: (next, slug) => {
         state.value = next
         if (next === 'refused') refusal.value = slug ?? 'unknown'
@@ -141,9 +148,7 @@ export function useBroadcast(roomId: string) {
   }
 
   const sampler = setInterval(async () => {
-    const sample = publisher?.state === 'live' ? await publisher.stats() : null
-    stats.value = sample
-    bitrates.value = [...bitrates.value, sample?.bitrateKbps ?? 0].slice(-samplesKept)
+    stats.value = publisher?.state === 'live' ? await publisher.stats() : null
   }, 1_000)
   const wake = (): void => publisher?.wake()
   addEventListener('online', wake)
@@ -169,11 +174,12 @@ export function useBroadcast(roomId: string) {
     state,
     refusal,
     stats,
-    bitrates,
+    quality,
     publishing,
     startCamera,
     startScreen,
     toggle,
+    chooseQuality,
     applyMutes,
     publish,
     publishAgain,

@@ -1,33 +1,91 @@
-import type { PublisherState, PublisherStats } from '@/shared/whip'
+import type { PublisherStats } from '@/shared/whip'
 import type { ControlFacts } from '@/shared/room-client'
+import { suffices, type Quality } from './quality'
 
-export interface Health { level: 'none' | 'good' | 'fair' | 'bad'; words: string; rate: string; detail: string }
-type Say = (key: string, values?: Record<string, unknown>) => string
+export type Seen = ControlFacts['media.health']
+const troubles = ['no-picture', 'no-sound', 'upload-too-slow', 'packets-lost', 'low-frame-rate', 'few-frames'] as const
+/** The first five as the server warns; `few-frames`: the camera itself gives hardly any. */
+export type Trouble = (typeof troubles)[number]
+export type Level = 'good' | 'fair' | 'bad'
 
-/** Own sending first, because it is nearest the cause; else what the server measures of whoever sends. */
-export function healthOf(state: PublisherState, stats: PublisherStats | null, seen: ControlFacts['media.health'] | null, t: Say): Health {
-  if (state === 'refused') return { level: 'bad', words: t('health.refused'), rate: '', detail: '' }
-  if (state === 'waiting' || state === 'connecting') return { level: 'fair', words: t('health.connecting'), rate: '', detail: '' }
-  if (state === 'live' && stats) {
-    const level = stats.fps < 12 || stats.lossPercent > 8 ? 'bad' : stats.fps < 22 || stats.lossPercent > 3 ? 'fair' : 'good'
-    return { level, words: t(`health.${level}`), rate: rate(stats.bitrateKbps), detail: t('health.detail', { ...detailOf(stats) }) }
+/** What this page sends itself. */
+export interface Own {
+  stats: PublisherStats
+  quality: Quality
+  source: 'camera' | 'screen'
+  cameraOn: boolean
+}
+
+const fewFps = 15
+const smoothFps = 20
+const fairLoss = 0.02
+
+/** The one thing to mend first. The own encoder knows causes that the server can't tell apart. */
+export function troubleOf(seen: Seen | null, own: Own | null, starving: boolean): Trouble | null {
+  const said = troubles.find((one) => one === seen?.warning) ?? null
+  if (!own || said === 'no-sound') return said
+  if (!own.cameraOn) return null
+  if (said === 'no-picture') return said
+  if (starving) return 'upload-too-slow'
+  const { fps, sourceFps, limitedBy } = own.stats
+  if (said === 'upload-too-slow' || said === 'low-frame-rate') {
+    // A screen where nothing moves gives few frames, and needs no more.
+    if (sourceFps < fewFps) return own.source === 'screen' ? null : 'few-frames'
+    return limitedBy === 'cpu' ? 'low-frame-rate' : said
   }
-  if (seen && seen.bitrate_kbps > 0) {
-    const level = seen.warning ? 'fair' : 'good'
-    return { level, words: t(`health.${level}`), rate: rate(seen.bitrate_kbps), detail: seen.warning ?? '' }
+  if (!said && limitedBy === 'cpu' && fps < smoothFps) return 'low-frame-rate'
+  return said
+}
+
+/** The line carries less than this picture needs, seen from the encoder. So does every start: count only what lasts. */
+export function isStarved({ stats, quality, source, cameraOn }: Own): boolean {
+  if (!cameraOn || stats.limitedBy === 'cpu') return false
+  if (stats.limitedBy === 'bandwidth' && stats.fps < smoothFps) return true
+  return source === 'camera' && stats.targetKbps !== null && !suffices(stats.targetKbps, quality)
+}
+
+/** Neither smooth nor in trouble. */
+export function isFair(seen: Seen | null, own: Own | null): boolean {
+  if ((seen?.loss ?? 0) > fairLoss) return true
+  if (own) return own.cameraOn && own.source === 'camera' && own.stats.fps < smoothFps
+  return seen !== null && seen.fps < smoothFps
+}
+
+/** Shows a finding that has lasted, and lets go of it when none was there for long enough: words that don't flicker. */
+export class Steady<T> {
+  shown: T | null = null
+  private foundAt: number | null = null
+  private shownAt = 0
+  private goneAt: number | null = null
+
+  constructor(
+    private readonly appearsMs: number,
+    private readonly passesMs: number,
+  ) {}
+
+  /** `found` at this moment; what to show. */
+  next(found: T | null, atMs: number): T | null {
+    if (found === null) {
+      this.foundAt = null
+      this.goneAt ??= atMs
+      if (atMs - this.goneAt >= this.passesMs) this.shown = null
+      return this.shown
+    }
+    this.goneAt = null
+    this.foundAt ??= atMs
+    const since = this.shown === null ? this.foundAt : this.shownAt
+    if (found === this.shown || atMs - since >= this.appearsMs) {
+      this.shown = found
+      this.shownAt = atMs
+    }
+    return this.shown
   }
-  return { level: 'none', words: t('health.none'), rate: '', detail: '' }
+
+  reset(): void {
+    this.shown = this.foundAt = this.goneAt = null
+  }
 }
 
 export function rate(kbps: number): string {
   return kbps >= 1_000 ? `${(kbps / 1_000).toFixed(1)} Mbps` : `${Math.round(kbps)} kbps`
-}
-
-function detailOf(stats: PublisherStats): Record<string, string | number> {
-  return {
-    size: `${stats.width}×${stats.height}`,
-    fps: stats.fps,
-    loss: stats.lossPercent.toFixed(1),
-    rtt: stats.rttMs ?? '–',
-  }
 }

@@ -3,6 +3,7 @@ import { useI18n } from 'vue-i18n'
 import { api } from '@/shared/api'
 import { tellProblem, tellUndo } from '@/shared/console/tell'
 import type { StaffRoom } from '@/shared/console/types'
+import { pinsWith, pinsWithout } from '@/shared/pins'
 import type { Card } from '@/shared/room-client'
 import type { Product } from '@/shared/types'
 
@@ -19,20 +20,26 @@ function cardOf(product: Product, position: number): Card {
   }
 }
 
-/** What the host does with shelf and pin: shown at once, taken back when the server refuses. */
-export function useShelf(roomId: string, shelf: Ref<Card[]>, pinned: Ref<Card | null>) {
+/** What the host does with shelf and pins: shown at once, taken back when the server refuses. */
+export function useShelf(roomId: string, shelf: Ref<Card[]>, pins: Ref<Card[]>) {
   const { t } = useI18n()
 
-  async function pin(card: Card | null): Promise<void> {
-    const before = pinned.value
-    pinned.value = card
+  async function show(next: Card[], path: string, request: Parameters<typeof api>[1]): Promise<void> {
+    const before = pins.value
+    pins.value = next
     try {
-      await api(`/api/rooms/${roomId}/pin`, { method: 'PUT', body: { product_id: card?.product_id ?? null } })
+      await api(`/api/rooms/${roomId}/pin${path}`, request)
     } catch (reason) {
-      pinned.value = before
+      pins.value = before
       tellProblem(reason)
     }
   }
+
+  /** In place of all that are pinned. */
+  const pin = (card: Card): Promise<void> => show([card], '', { method: 'PUT', body: { product_id: card.product_id } })
+  /** In front of those that are pinned. */
+  const pinToo = (card: Card): Promise<void> => show(pinsWith(pins.value, card), '', { method: 'PUT', body: { product_id: card.product_id, beside: true } })
+  const unpin = (card: Card): Promise<void> => show(pinsWithout(pins.value, card), `/${card.product_id}`, { method: 'DELETE' })
 
   async function arrange(next: Card[]): Promise<boolean> {
     const before = shelf.value
@@ -70,5 +77,5 @@ export function useShelf(roomId: string, shelf: Ref<Card[]>, pinned: Ref<Card | 
     }
   }
 
-  return { pin, order, remove, add, reload }
+  return { pin, pinToo, unpin, order, remove, add, reload }
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { buy, claim, sendGift } from './buying'
+import { buy, claim, sendGift, unitsOf } from './buying'
 
 interface Sent { url: string; key: string; body: unknown }
 let sent: Sent[]
@@ -32,31 +32,38 @@ async function settled<T>(promise: Promise<T>): Promise<T | Error> {
 
 test('a claim whose answer was lost is asked again with the same key', async () => {
   answers = [() => json(503, {}), () => json(201, placed)]
-  await expect(settled(claim('r', 'f', [{ sku_id: 's', quantity: 1 }], true))).resolves.toEqual(placed)
+  await expect(settled(claim('r', 'f', unitsOf('s', 1, true), 6_900))).resolves.toEqual(placed)
   expect(sent).toHaveLength(2)
   expect(sent[0]).toEqual(sent[1])
-  expect(sent[0]).toMatchObject({ url: '/api/rooms/r/flash-sales/f/holds', body: { quantity: 1 } })
+  expect(sent[0]).toMatchObject({ url: '/api/rooms/r/flash-sales/f/holds', body: { quantity: 1, amount_minor: 6_900 } })
 })
 
 test('the next tap after giving up is still the same claim', async () => {
-  await settled(claim('r', 'f2', [{ sku_id: 's', quantity: 1 }], true))
+  await settled(claim('r', 'f2', unitsOf('s', 1, true), 6_900))
   const first = sent[0]!.key
   answers = [() => json(201, placed)]
-  await settled(claim('r', 'f2', [{ sku_id: 's', quantity: 1 }], true))
+  await settled(claim('r', 'f2', unitsOf('s', 1, true), 6_900))
   expect(sent.every((one) => one.key === first)).toBe(true)
 })
 
 test('after a refusal the next tap is a new claim', async () => {
   answers = [() => json(409, { slug: 'out-of-stock' }), () => json(201, placed)]
-  await expect(settled(claim('r', 'f3', [{ sku_id: 's', quantity: 1 }], true))).resolves.toMatchObject({ slug: 'out-of-stock' })
-  await settled(claim('r', 'f3', [{ sku_id: 's', quantity: 1 }], true))
+  await expect(settled(claim('r', 'f3', unitsOf('s', 1, true), 6_900))).resolves.toMatchObject({ slug: 'out-of-stock' })
+  await settled(claim('r', 'f3', unitsOf('s', 1, true), 6_900))
   expect(sent[0]!.key).not.toBe(sent[1]!.key)
+})
+
+test('a claim whose answer was lost is the same claim at another price', async () => {
+  await settled(claim('r', 'f5', unitsOf('s', 1, true), 6_900))
+  answers = [() => json(201, placed)]
+  await settled(claim('r', 'f5', unitsOf('s', 1, true), 5_900))
+  expect(sent.at(-1)).toMatchObject({ key: sent[0]!.key, body: { quantity: 1, amount_minor: 5_900 } })
 })
 
 test('of a sale with several kinds the lines are named', async () => {
   answers = [() => json(201, placed)]
-  await settled(claim('r', 'f4', [{ sku_id: 's', quantity: 2 }], false))
-  expect(sent[0]!.body).toEqual({ lines: [{ sku_id: 's', quantity: 2 }] })
+  await settled(claim('r', 'f4', unitsOf('s', 2, false), 6_900))
+  expect(sent[0]!.body).toEqual({ lines: [{ sku_id: 's', quantity: 2 }], amount_minor: 6_900 })
 })
 
 test('buying twice and tipping twice are two acts each', async () => {

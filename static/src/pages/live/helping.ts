@@ -2,7 +2,7 @@ import { useI18n } from 'vue-i18n'
 import { asMember } from '@/shared/api'
 import type { ChatLine } from '@/shared/room-client'
 import type { LiveRoom } from './room'
-import { toastProblem, toastUndo } from './toast'
+import { toastProblem, toastAct } from './toast'
 
 const muteMinutes = 10
 
@@ -15,7 +15,7 @@ export function useHelping(room: LiveRoom) {
     room.hideLine(line.id)
     try {
       await asMember(`${at}/messages/${line.id}`, { method: 'DELETE' })
-      toastUndo(t('chat.deleted'), t('chat.undo'), () => void restore(line))
+      toastAct(t('chat.deleted'), t('chat.undo'), () => void restore(line))
     } catch (reason) {
       room.showLine(line)
       toastProblem(reason)
@@ -35,7 +35,7 @@ export function useHelping(room: LiveRoom) {
   async function mute({ member_id, name }: ChatLine): Promise<void> {
     try {
       await asMember(`${at}/mutes`, { body: { member_id, minutes: muteMinutes } })
-      toastUndo(t('chat.muted_one', { name, n: muteMinutes }), t('chat.undo'), () => void unmute(member_id))
+      toastAct(t('chat.muted_one', { name, n: muteMinutes }), t('chat.undo'), () => void unmute(member_id))
     } catch (reason) {
       toastProblem(reason)
     }

@@ -19,7 +19,7 @@ function makeUpName(): string {
 }
 
 /** The member of an earlier visit, else a new guest: presence, invitations and the picture all need somebody. */
-export async function comeIn(room: string): Promise<Me> {
+export async function comeIn(to: { room_id: string } | { brand_id: string }): Promise<Me> {
   if (memberToken()) {
     try {
       return (me.value = await asMember<Me>('/api/me'))
@@ -29,7 +29,7 @@ export async function comeIn(room: string): Promise<Me> {
     }
   }
   const name = makeUpName()
-  const guest = await asMember<{ token: string; member_id: string }>('/api/guests', { body: { name, room_id: room } })
+  const guest = await asMember<{ token: string; member_id: string }>('/api/guests', { body: { name, ...to } })
   keepMemberToken(guest.token)
   return (me.value = { member_id: guest.member_id, name, phone: null, guest: true })
 }

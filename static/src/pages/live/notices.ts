@@ -1,14 +1,15 @@
 import { onBeforeUnmount, ref, watch, type Ref } from 'vue'
 import { useI18n } from 'vue-i18n'
+import { shortMoney } from '@/shared/money'
 import type { LiveRoom } from './room'
 
-export type NoticeKind = 'mention' | 'bought' | 'joined'
+export type NoticeKind = 'mention' | 'price' | 'bought' | 'joined'
 export interface Notice { key: number; text: string; kind: NoticeKind; line: string | null }
 
-const rank: NoticeKind[] = ['joined', 'bought', 'mention']
-const shownMs: Record<NoticeKind, number> = { joined: 2_000, bought: 4_000, mention: 6_000 }
+const rank: NoticeKind[] = ['joined', 'bought', 'price', 'mention']
+const shownMs: Record<NoticeKind, number> = { joined: 2_000, bought: 4_000, price: 5_000, mention: 6_000 }
 
-/** One line above the chat: who answered this viewer, else who bought, else who came. */
+/** One line above the chat: who answered this viewer, else a price that fell, who bought, else who came. */
 export function useNotice(room: LiveRoom): Ref<Notice | null> {
   const { t } = useI18n()
   const notice = ref<Notice | null>(null)
@@ -32,6 +33,10 @@ export function useNotice(room: LiveRoom): Ref<Notice | null> {
       const { name, title, quantity } = order
       announce(t(quantity > 1 ? 'chat.ticker_n' : 'chat.ticker', { name, title, n: quantity }), 'bought')
     },
+  )
+  watch(
+    () => room.priced,
+    (price) => price && announce(t('chat.dropped', { title: price.title, price: shortMoney(price.price_minor) }), 'price'),
   )
   watch(
     () => room.joined,

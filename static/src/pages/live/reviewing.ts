@@ -2,7 +2,7 @@ import { useI18n } from 'vue-i18n'
 import { asMember } from '@/shared/api'
 import { useHeldLines, type HeldLines } from '@/shared/held'
 import type { LiveRoom } from './room'
-import { toastProblem, toastUndo } from './toast'
+import { toastProblem, toastAct } from './toast'
 
 /** What waits for whoever helps in the room. */
 export function useReviewing(room: LiveRoom): HeldLines {
@@ -11,8 +11,8 @@ export function useReviewing(room: LiveRoom): HeldLines {
     call: asMember,
     failed: toastProblem,
     decided({ name }, shown, takeBack) {
-      if (shown) toastUndo(t('review.let', { name }), t('chat.undo'), takeBack)
-      else toastUndo(t('review.refused', { name }), t('review.after_all'), takeBack)
+      if (shown) toastAct(t('review.let', { name }), t('chat.undo'), takeBack)
+      else toastAct(t('review.refused', { name }), t('review.after_all'), takeBack)
     },
   })
   void lines.load()

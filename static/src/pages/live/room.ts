@@ -2,8 +2,10 @@ import { computed, markRaw, onScopeDispose, reactive, ref, shallowReactive, shal
 import { ApiProblem, asMember, persist } from '@/shared/api'
 import { keepMemberToken, memberToken } from '@/shared/member'
 import { deviceName } from '@/shared/device'
+import { pinsAnew, pinsOf } from '@/shared/pins'
 import { RoomClient, roomAddress, type ConnectionState, type Problem } from '@/shared/room-client'
-import type { Card, Gift, Hold, PublicRoom, RoomFacts, RoomInfo, Sale, Snapshot } from '@/shared/types'
+import { takePrice, takeStock } from '@/shared/sales'
+import type { Card, Gift, Hold, MemberFacts, PublicRoom, RoomFacts, RoomInfo, Sale, Snapshot } from '@/shared/types'
 import { comeIn } from './identity'
 import { useTalk } from './talk'
 
@@ -19,7 +21,8 @@ const notTaken = new Set(['members-only', 'invited-only'])
 export function useRoom(id: string, invite: string | null) {
   const info = shallowRef<(RoomInfo & Partial<PublicRoom>) | null>(null)
   const refusal = shallowRef<ApiProblem | null>(null)
-  const pinned = shallowRef<Card | null>(null)
+  /** What the host shows, the one in front first. */
+  const pins = shallowRef<Card[]>([])
   const shelf = shallowRef<Card[]>([])
   const sales: Ref<Sale[]> = ref([])
   const holds = shallowRef<Hold[]>([])
@@ -27,6 +30,10 @@ export function useRoom(id: string, invite: string | null) {
   const here = ref<number | null>(null)
   const likes = ref(0)
   const ticker = shallowRef<Ticker | null>(null)
+  /** The newest price that the host lowered. */
+  const priced = shallowRef<RoomFacts['sale.priced'] | null>(null)
+  /** The newest place in a waitlist that became a hold. */
+  const promoted = shallowRef<MemberFacts['waitlist.promoted'] | null>(null)
   const tips = shallowReactive<Tip[]>([])
   const mediaAway = ref(false)
   const connection = ref<ConnectionState>('idle')
@@ -34,6 +41,8 @@ export function useRoom(id: string, invite: string | null) {
   /** Rises whenever one of this viewer's orders changed. */
   const orderNews = ref(0)
   const paid = shallowRef<string | null>(null)
+  /** The newest payment that came to nothing; `order_id` null: for the wallet. */
+  const failedPayment = shallowRef<{ order_id: string | null } | null>(null)
   let ownLikes = 0
   /** The last problem of this connection: before a close it says why. */
   let told: Problem | null = null
@@ -47,7 +56,7 @@ export function useRoom(id: string, invite: string | null) {
 
   function takeSnapshot(snapshot: Snapshot): void {
     info.value = { ...info.value, ...snapshot.room }
-    pinned.value = snapshot.pinned
+    pins.value = pinsOf(snapshot.pinned, snapshot.beside)
     shelf.value = snapshot.shelf
     sales.value = snapshot.sales
     holds.value = snapshot.holds
@@ -80,10 +89,10 @@ export function useRoom(id: string, invite: string | null) {
   client.onFact('room', 'room.state', ({ state }) => change({ state }))
   client.onFact('room', 'room.renamed', change)
   client.onFact('room', 'room.audience', change)
-  client.onFact('room', 'room.pinned', ({ card }) => (pinned.value = card))
+  client.onFact('room', 'room.pinned', ({ card, beside }) => (pins.value = pinsOf(card, beside)))
   client.onFact('room', 'shelf.changed', (data) => {
     shelf.value = data.shelf
-    if (pinned.value) pinned.value = data.shelf.find((card) => card.product_id === pinned.value?.product_id) ?? pinned.value
+    pins.value = pinsAnew(pins.value, data.shelf)
   })
   client.onFact('room', 'sale.opened', ({ sale }) => {
     sales.value = [sale, ...sales.value.filter((other) => other.sale_id !== sale.sale_id)]
@@ -92,9 +101,10 @@ export function useRoom(id: string, invite: string | null) {
     const sale = sales.value.find((other) => other.sale_id === sale_id)
     if (sale) sale.state = 'closed'
   })
-  client.onFact('room', 'sale.stock', ({ sale_id, lines: changed }) => {
-    const sale = sales.value.find((other) => other.sale_id === sale_id)
-    for (const line of sale?.lines ?? []) Object.assign(line, changed.find((other) => other.sku_id === line.sku_id))
+  client.onFact('room', 'sale.stock', (told) => takeStock(sales.value, told))
+  client.onFact('room', 'sale.priced', (told) => {
+    takePrice(sales.value, told)
+    priced.value = told
   })
   client.onFact('room', 'order.ticker', (order, position) => {
     ticker.value = { ...order, key: Number(position.split('-')[1]) }
@@ -105,14 +115,23 @@ export function useRoom(id: string, invite: string | null) {
   })
   client.onFact('room', 'media.state', ({ state }) => (mediaAway.value = state === 'away'))
   client.onFact('me', 'hold.created', ({ hold }) => takeHold(hold))
+  client.onFact('me', 'hold.extended', ({ order_id, pay_by }) => {
+    holds.value = holds.value.map((hold) => (hold.order_id === order_id ? { ...hold, pay_by } : hold))
+    orderNews.value++
+  })
+  client.onFact('me', 'waitlist.promoted', (place) => {
+    if (place.room_id === id) promoted.value = place
+  })
   client.onFact('me', 'order.paid', ({ order_id }) => {
     dropHold(order_id)
     paid.value = order_id
   })
+  client.onFact('me', 'payment.failed', (payment) => (failedPayment.value = payment))
   client.onFact('me', 'order.expired', ({ order_id }) => dropHold(order_id))
   client.onFact('me', 'order.cancelled', ({ order_id }) => dropHold(order_id))
   client.onFact('me', 'order.refunded', () => orderNews.value++)
   client.onFact('me', 'order.fulfilled', () => orderNews.value++)
+  client.onFact('me', 'after_sale.moved', () => orderNews.value++)
   client.onFact('me', 'wallet.changed', ({ balance_minor }) => (balance.value = balance_minor))
 
   function change(news: Partial<RoomInfo>): void {
@@ -139,7 +158,7 @@ export function useRoom(id: string, invite: string | null) {
     const room = await persist(() => asMember<PublicRoom>(`/api/rooms/${encodeURIComponent(id)}/public`))
     info.value = { ...room, ...(connection.value === 'open' ? info.value : {}) }
     if (connection.value === 'open') return
-    pinned.value = room.pinned
+    pins.value = pinsOf(room.pinned, room.beside)
     shelf.value = room.shelf ?? []
     sales.value = room.sales ?? []
   }
@@ -149,7 +168,7 @@ export function useRoom(id: string, invite: string | null) {
     refusal.value = null
     const first = look().catch((reason: unknown) => reason)
     try {
-      await persist(() => comeIn(id))
+      await persist(() => comeIn({ room_id: id }))
       if (invite) await asMember(`/api/invitations/${encodeURIComponent(invite)}/touches`, { method: 'POST' }).catch(() => undefined)
       if ((await first) !== undefined) await lookAgain()
       client.connect()
@@ -167,7 +186,7 @@ export function useRoom(id: string, invite: string | null) {
       const known = memberToken()
       keepMemberToken(null)
       try {
-        await comeIn(id)
+        await comeIn({ room_id: id })
         await look()
       } catch (again) {
         keepMemberToken(known)
@@ -198,8 +217,8 @@ export function useRoom(id: string, invite: string | null) {
   return reactive({
     ...talk,
     client: markRaw(client),
-    id, info, refusal, pinned, shelf, sales, openSales, holds, gifts, here, likes, ticker, tips,
-    mediaAway, connection, balance, orderNews, paid,
+    id, info, refusal, pins, shelf, sales, openSales, holds, gifts, here, likes, ticker, priced, promoted, tips,
+    mediaAway, connection, balance, orderNews, paid, failedPayment,
     enter, like, takeHold, pictureRefused,
     ownLikes: () => ownLikes,
     /** With the token or name that the viewer has now. */

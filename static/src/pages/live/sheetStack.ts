@@ -4,12 +4,14 @@ const loaders = {
   name: () => import('./sheets/NameSheet.vue'),
   shelf: () => import('./sheets/ShelfSheet.vue'),
   sku: () => import('./sheets/SkuSheet.vue'),
+  cart: () => import('./sheets/CartSheet.vue'),
   result: () => import('./sheets/ResultSheet.vue'),
   orders: () => import('./sheets/OrdersSheet.vue'),
   gift: () => import('./sheets/GiftSheet.vue'),
   share: () => import('./sheets/ShareSheet.vue'),
   phone: () => import('./sheets/PhoneSheet.vue'),
   review: () => import('./sheets/ReviewSheet.vue'),
+  wait: () => import('./sheets/WaitSheet.vue'),
 }
 export type SheetName = keyof typeof loaders
 export type OpenSheet = (name: SheetName, props?: Record<string, unknown>) => void

@@ -17,11 +17,11 @@ export function toast(text: string): void {
   put({ text, act: null }, 2_600)
 }
 
-/** What was done, with a button that takes it back. */
-export function toastUndo(text: string, words: string, undo: () => void): void {
+/** What happened, with a button for what can be done about it. */
+export function toastAct(text: string, words: string, act: () => void): void {
   const run = (): void => {
     toasted.value = null
-    undo()
+    act()
   }
   put({ text, act: { words, run } }, 6_000)
 }

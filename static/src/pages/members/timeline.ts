@@ -11,6 +11,8 @@ const moods: Record<string, Mood> = {
   tip: 'gave',
   top_up: 'gave',
   refund: 'back',
+  'after_sale.asked': 'back',
+  'after_sale.refunded': 'back',
   expired: 'back',
   cancelled: 'back',
 }

@@ -1,7 +1,7 @@
 import { computed, onScopeDispose, ref, shallowRef } from 'vue'
 import { api, type ApiProblem } from '@/shared/api'
 import { caught } from '@/shared/console/loading'
-import { account, afterRefusal, mustBeHere } from '@/shared/console/session'
+import { account, afterRefusal, homeOf, isOutside, mustBeHere } from '@/shared/console/session'
 import type { Arrival, BoardFigures, Credit, GuidePage, RoomRow, StoreBoard } from '@/shared/console/types'
 import { RoomClient, storeAddress, type ConnectionState } from '@/shared/room-client'
 import type { Order, Page } from '@/shared/types'
@@ -45,7 +45,13 @@ async function readStore(id: string, roomId: string | null): Promise<Shown> {
   }
 }
 
-/** A manager's (and headquarters') view of a store, or a guide's of what is their own; kept fresh by the store's socket. */
+/** The page of a guide from outside, who has no store: `/store/me`. */
+export const OWN = 'me'
+
+/**
+ * A manager's (and headquarters') view of a store, or a guide's of what is their own; kept fresh by the store's socket,
+ * and where there is no store by asking now and then.
+ */
 export function useStore(id: string) {
   const shown = shallowRef<Shown | null>(null)
   const rooms = shallowRef<RoomRow[]>([])
@@ -54,9 +60,13 @@ export function useStore(id: string) {
   /** Figures of one room only; a guide's are of all rooms. */
   const figuresOf = ref<string | null>(null)
   const fresh = ref(new Set<string>())
+  /** Rises whenever a case took a step. */
+  const cases = ref(0)
+  /** Rises whenever an appeal was made or decided. */
+  const disputes = ref(0)
   const client = new RoomClient({ address: () => storeAddress(location.origin, id) })
 
-  const guide = computed(() => account.value?.role === 'guide')
+  const guide = computed(() => id === OWN || account.value?.role === 'guide')
   const mine = (guideId: string | null | undefined): boolean => !guide.value || guideId === account.value?.account_id
 
   let round = 0
@@ -111,22 +121,29 @@ export function useStore(id: string) {
     show(credit.credit_id)
     readSoon()
   })
+  client.onFact('store', 'credit.disputed', () => disputes.value++)
+  client.onFact('store', 'dispute.decided', () => {
+    disputes.value++
+    readSoon()
+  })
   client.onFact('store', 'order.paid', (order) => mine(order.guide_id) && readSoon())
   client.onFact('store', 'order.refunded', readSoon)
+  client.onFact('store', 'after_sale.moved', () => cases.value++)
 
   async function open(): Promise<void> {
     problem.value = null
     try {
-      await mustBeHere()
+      const here = await mustBeHere()
+      if (id === OWN ? !isOutside(here.role) : isOutside(here.role)) return location.replace(homeOf(here))
       await Promise.all([read(), readRooms()])
-      if (!problem.value) client.connect()
+      if (!problem.value && id !== OWN) client.connect()
     } catch (reason) {
       problem.value = caught(reason)
     }
   }
 
   const wake = (): void => {
-    client.wake()
+    if (id !== OWN) client.wake()
     readSoon()
     void readRooms()
   }
@@ -134,15 +151,17 @@ export function useStore(id: string) {
   addEventListener('online', wake)
   document.addEventListener('visibilitychange', seen)
   const timer = setInterval(() => document.hidden || readRooms(), 30_000)
+  const looking = setInterval(() => id === OWN && shown.value && !document.hidden && read(), 8_000)
   onScopeDispose(() => {
     removeEventListener('online', wake)
     document.removeEventListener('visibilitychange', seen)
     clearInterval(timer)
+    clearInterval(looking)
     clearTimeout(waiting)
     client.close()
   })
 
-  return { shown, rooms, problem, connection, figuresOf, fresh, guide, open, read }
+  return { shown, rooms, problem, connection, figuresOf, fresh, cases, disputes, guide, open, read }
 }
 
 export type StoreNow = ReturnType<typeof useStore>

@@ -1,5 +1,7 @@
 import { computed, reactive, toRefs } from 'vue'
+import { pinsOf } from '@/shared/pins'
 import type { Card, RoomClient, RoomFacts, RoomState, Sale, Snapshot } from '@/shared/room-client'
+import { takePrice, takeStock } from '@/shared/sales'
 
 export type Bought = RoomFacts['order.ticker'] & { key: string }
 
@@ -9,34 +11,32 @@ export function useShow(client: RoomClient) {
     title: '',
     state: 'planned' as RoomState,
     here: 0,
-    pinned: null as Card | null,
+    /** The one in front first. */
+    pins: [] as Card[],
     sales: [] as Sale[],
     ticker: [] as Bought[],
   })
 
-  function take(snapshot: Pick<Snapshot, 'room' | 'pinned' | 'sales'> & { here?: number }): void {
+  function take(snapshot: Pick<Snapshot, 'room' | 'pinned' | 'beside' | 'sales'> & { here?: number }): void {
     now.title = snapshot.room.title
     now.state = snapshot.room.state
     now.here = snapshot.here ?? 0
-    now.pinned = snapshot.pinned
+    now.pins = pinsOf(snapshot.pinned, snapshot.beside)
     now.sales = snapshot.sales
   }
-
-  const find = (id: string): Sale | undefined => now.sales.find((one) => one.sale_id === id)
 
   client.on('snapshot', take)
   client.on('here', (here) => (now.here = here))
   client.onFact('room', 'room.state', ({ state }) => (now.state = state))
   client.onFact('room', 'room.renamed', ({ title }) => (now.title = title))
-  client.onFact('room', 'room.pinned', ({ card }) => (now.pinned = card))
+  client.onFact('room', 'room.pinned', ({ card, beside }) => (now.pins = pinsOf(card, beside)))
   client.onFact('room', 'sale.opened', ({ sale }) => (now.sales = [...now.sales.filter((one) => one.sale_id !== sale.sale_id), sale]))
   client.onFact('room', 'sale.closed', ({ sale_id }) => {
-    const sale = find(sale_id)
+    const sale = now.sales.find((one) => one.sale_id === sale_id)
     if (sale) sale.state = 'closed'
   })
-  client.onFact('room', 'sale.stock', ({ sale_id, lines }) => {
-    for (const line of lines) Object.assign(find(sale_id)?.lines.find((one) => one.sku_id === line.sku_id) ?? {}, line)
-  })
+  client.onFact('room', 'sale.stock', (told) => takeStock(now.sales, told))
+  client.onFact('room', 'sale.priced', (told) => takePrice(now.sales, told))
   client.onFact('room', 'order.ticker', (bought, position) => {
     now.ticker = [{ ...bought, key: position }, ...now.ticker].slice(0, 12)
   })

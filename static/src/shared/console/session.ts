@@ -34,9 +34,13 @@ export async function afterRefusal(): Promise<void> {
   if (!here) goToLogin()
 }
 
+/** Guides from outside, who have no store. */
+export const isOutside = (role: Role): boolean => role === 'distributor' || role === 'group_owner'
+
 /** Where each role works. */
 export function homeOf(here: Account): string {
   if ((here.role === 'manager' || here.role === 'guide') && here.store) return `/store/${here.store.store_id}`
+  if (isOutside(here.role)) return '/store/me'
   return inStudio(here) ? '/hq#/rooms' : '/hq'
 }
 

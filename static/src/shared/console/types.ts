@@ -1,4 +1,7 @@
+import type { components } from '../openapi'
 import type { Account, Audience, Card, Order, Product, RoomFigures, RoomState, Sale, StaffRole, Store } from '../types'
+
+type Schemas = components['schemas']
 
 /** Shapes that only staff see. */
 export interface RoomRow {
@@ -17,6 +20,7 @@ export interface RoomRow {
 
 export interface StaffRoom extends RoomRow {
   pinned: Card | null
+  beside: Card[]
   shelf: Card[]
   sales: Sale[]
 }
@@ -49,6 +53,7 @@ export interface Credit {
   reversed_minor: number
   net_minor: number
   rule: string
+  standing: boolean
   at: string
 }
 
@@ -93,6 +98,9 @@ export interface StaffAccount extends Omit<Account, 'role'> {
   disabled: boolean
   created_at: string
 }
+export type JoinRequest = Schemas['JoinRequestView']
+export type JoinRequests = Schemas['JoinRequests']
+export type Region = Schemas['RegionView']
 export type Role = StaffRole | 'moderator' | 'finance' | 'read_only'
 
 export interface RoomReport extends RoomFigures {
@@ -102,12 +110,18 @@ export interface RoomReport extends RoomFigures {
   guides: { guide_id: string; name: string; store: string | null; orders: number; amount_minor: number }[]
 }
 
-export interface ImportReport {
+/** What became of a list's rows; each that was not taken has its problem named. */
+export interface RowReport {
   rows: number
+  problems: { row: number; column: string; message: string }[]
+}
+export interface ImportReport extends RowReport {
   created: number
   updated: number
   unchanged: number
-  problems: { row: number; column: string; message: string }[]
 }
+
+/** Work that goes on behind the page. `problem` says why it failed, as a problem document. */
+export type Job = Omit<Schemas['JobView'], 'problem'> & { problem: ({ slug: string } & Record<string, unknown>) | null }
 
 export type { Account, Order, Product, StaffRole, Store }

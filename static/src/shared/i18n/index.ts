@@ -50,6 +50,11 @@ export function createMessages(messages: Messages): ReturnType<typeof build> {
   return current
 }
 
+/** Texts that come with a part of the page that is loaded when it is wanted. */
+export function addMessages(more: Messages): void {
+  for (const [tag, texts] of Object.entries(more)) current?.global.mergeLocaleMessage(tag, texts)
+}
+
 export function setLanguage(next: Language): void {
   language.value = next
   document.documentElement.lang = next

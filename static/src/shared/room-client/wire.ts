@@ -11,6 +11,9 @@ export interface Card {
   skus: Sku[]
   position: number
 }
+/** The first `units` go at `price_minor`, `left` of them are not taken yet; those after them at `then_minor`. */
+export interface FirstUnits { units: number; price_minor: number; then_minor: number; left: number }
+/** `price_minor` is the price of now. A gift comes by `per_unit` with each unit that is bought. */
 export interface SaleLine {
   sku_id: string
   product_id: string
@@ -22,15 +25,22 @@ export interface SaleLine {
   free: number
   held: number
   sold: number
+  gift: boolean
+  per_unit: number
+  first: FirstUnits | null
 }
+export type SaleKind = 'flash_price' | 'first_n' | 'price_drop' | 'bundle'
+/** `waiting`: how many stand in line for units that come back, when this was made. */
 export interface Sale {
   sale_id: string
   title: string
+  kind: SaleKind
   state: 'scheduled' | 'open' | 'closed'
   opens_at: string | null
   ends_at: string | null
   limit_per_buyer: number
   hold_seconds: number
+  waiting: number
   lines: SaleLine[]
 }
 export interface Hold {
@@ -51,9 +61,11 @@ export interface RoomInfo {
   demo: boolean
   started_at: string | null
 }
+/** `pinned` is in front; `beside` it are up to two more, the newest first. */
 export interface Snapshot {
   room: RoomInfo
   pinned: Card | null
+  beside: Card[]
   shelf: Card[]
   sales: Sale[]
   holds: Hold[]
@@ -69,13 +81,16 @@ export interface ChatSetting { pre_review: boolean; links: boolean; slow_s: numb
 /** Facts of the room topic, by kind. */
 export interface RoomFacts {
   'room.state': { state: RoomState; at: string }
-  'room.pinned': { card: Card | null }
+  /** All that is pinned now: `card` in front, `beside` it up to two more, the newest first. */
+  'room.pinned': { card: Card | null; beside: Card[] }
   'room.renamed': { title: string }
   'room.audience': { audience: Audience }
   'shelf.changed': { shelf: Card[] }
   'sale.opened': { sale: Sale }
   'sale.closed': { sale_id: string; reason: string }
-  'sale.stock': { sale_id: string; lines: { sku_id: string; free: number; held: number; sold: number }[] }
+  'sale.stock': { sale_id: string; lines: { sku_id: string; free: number; held: number; sold: number; price_minor: number }[] }
+  /** The host lowered it from `was_minor`, the usual price or the one that the sale began with. */
+  'sale.priced': { sale_id: string; sku_id: string; title: string; price_minor: number; was_minor: number }
   'order.ticker': { name: string; title: string; quantity: number; at: string }
   'tip.given': { tip_id: string; name: string; gift: { name: string; icon: string }; quantity: number; amount_minor: number }
   'chat.deleted': { message_id: string }
@@ -91,11 +106,16 @@ export interface RoomFacts {
 }
 export interface MemberFacts {
   'hold.created': { hold: Hold }
+  /** The shop gave this viewer more time, until `pay_by`. */
+  'hold.extended': { order_id: string; hold_id: string; pay_by: string }
+  'waitlist.promoted': { room_id: string; sale_id: string; order_id: string; title: string; units: number; amount_minor: number; pay_by: string }
   'order.paid': { order_id: string }
   'order.expired': { order_id: string }
   'order.cancelled': { order_id: string }
   'order.refunded': { order_id: string; amount_minor: number }
   'order.fulfilled': { order_id: string }
+  'after_sale.moved': { case_id: string; order_id: string; state: string }
+  'payment.failed': { payment_id: string; order_id: string | null }
   'wallet.changed': { balance_minor: number }
   muted: { room_id: string; until: string | null }
   'chat.mentioned': { room_id: string; message: ChatLine }
@@ -118,7 +138,9 @@ interface GuideName { account_id: string; name: string }
 export interface ControlFacts {
   'order.held': { order_id: string; number: string; amount_minor: number; name?: string }
   'order.paid': PaidOrder
+  'hold.extended': { order_id: string; hold_id: string; sale_id: string | null; number: string; name: string; seconds: number; pay_by: string }
   'order.refunded': { order_id: string; number: string; name: string; amount_minor: number }
+  'after_sale.moved': MovedCase
   'viewer.entered': { member_id: string; name: string; store: StoreName | null; guide: GuideName | null; tags: string[] }
   'media.health': {
     bitrate_kbps: number
@@ -130,6 +152,7 @@ export interface ControlFacts {
     warning: string | null
   }
 }
+export interface MovedCase { case_id: string; order_id: string; state: string; number: string; name: string; amount_minor: number }
 export interface PaidOrder {
   order_id: string
   number: string
@@ -162,8 +185,11 @@ export interface StoreFacts {
     guide: GuideName | null
     at: string
   }
+  'credit.disputed': { dispute_id: string; number: string; guide: GuideName; at: string }
+  'dispute.decided': { dispute_id: string; order_id: string; number: string; granted: boolean; at: string }
   'order.paid': PaidOrder
   'order.refunded': { order_id: string; number: string; name: string; amount_minor: number }
+  'after_sale.moved': MovedCase
 }
 export interface Quoted { id: string; member_id: string; name: string; text: string }
 /** `always`: staff's own words, never left out in a busy room. */

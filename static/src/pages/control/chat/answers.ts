@@ -1,5 +1,6 @@
 import type { Card, Sale, Sku } from '@/shared/room-client'
 import { shortMoney } from '@/shared/money'
+import { boughtOf } from '@/shared/sales'
 
 export const abouts = ['price', 'size', 'stock', 'delivery', 'returns', 'quality', 'other'] as const
 export type About = (typeof abouts)[number]
@@ -29,7 +30,7 @@ export function answersTo(about: About, card: Card | null, sales: readonly Sale[
 const join = (parts: string[], t: Translate): string => parts.join(t('answer.and'))
 
 function saleLines(card: Card, sales: readonly Sale[]): Sale['lines'] {
-  return sales.filter((sale) => sale.state === 'open').flatMap((sale) => sale.lines.filter((line) => line.product_id === card.product_id))
+  return sales.filter((sale) => sale.state === 'open').flatMap((sale) => boughtOf(sale).filter((line) => line.product_id === card.product_id))
 }
 
 function price(card: Card, sales: readonly Sale[], t: Translate): string {

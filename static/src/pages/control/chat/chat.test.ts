@@ -14,8 +14,8 @@ const sku = (sku_id: string, title: string, price_minor: number, free: number) =
 const tea: Card = { product_id: 'p1', title: '龙井礼盒', image: null, price_minor: 2990, was_minor: null, position: 1, skus: [sku('s1', '250g', 2990, 12), sku('s2', '500g', 5600, 0)] }
 const cup: Card = { ...tea, product_id: 'p2', title: '茶具', skus: [sku('s3', '', 12900, 3)] }
 const sale = (product_id: string, sku_id: string, price_minor: number, free: number): Sale => ({
-  sale_id: 'f1', title: '', state: 'open', opens_at: null, ends_at: null, limit_per_buyer: 1, hold_seconds: 300,
-  lines: [{ sku_id, product_id, title: '', image: null, price_minor, was_minor: null, total: 9, free, held: 0, sold: 0 }],
+  sale_id: 'f1', title: '', kind: 'flash_price', waiting: 0, state: 'open', opens_at: null, ends_at: null, limit_per_buyer: 1, hold_seconds: 300,
+  lines: [{ sku_id, product_id, title: '', image: null, price_minor, was_minor: null, total: 9, free, held: 0, sold: 0, gift: false, per_unit: 1, first: null }],
 })
 const tap = (about: string, card: Card | null, sales: Sale[] = []): string | undefined => answersTo(aboutOf(about), card, sales, {}, t as never)[0]
 

@@ -24,6 +24,21 @@ const sentences: [RegExp, string][] = [
   [/^only an owner or operator adds products/, 'mayNotAdd'],
   [/^only an owner or operator changes prices/, 'mayNotPrice'],
   [/^the shelf holds (\d+) products/, 'shelfFull'],
+  [/^no such order/, 'noOrder'],
+  [/^not paid, or ended/, 'notPaid'],
+  [/^to be picked up/, 'toPickUp'],
+  [/^nothing to ship/, 'nothingToShip'],
+  [/^shipped before with another number/, 'otherNumber'],
+  [/^nothing here/, 'blank'],
+  [/^a long number was rounded/, 'rounded'],
+  [/^a mobile number/, 'phone'],
+  [/^guides and managers need a store/, 'needsStore'],
+  [/^only guides and managers have/, 'hasNoStore'],
+  [/^a list makes guides/, 'role'],
+  [/^this is the phone of headquarters/, 'headquarters'],
+  [/^this person is turned off/, 'off'],
+  [/^there is no store with this code/, 'noStore'],
+  [/^this store is closed/, 'closed'],
 ]
 
 export function rowProblem(message: string): { key: string; n: string } | null {

@@ -1,4 +1,5 @@
 import { onScopeDispose, reactive, toRefs } from 'vue'
+import { pinsAnew, pinsOf } from '@/shared/pins'
 import {
   RoomClient,
   roomAddress,
@@ -10,12 +11,14 @@ import {
   type Snapshot,
   type You,
 } from '@/shared/room-client'
+import { takePrice, takeStock } from '@/shared/sales'
 
 interface RoomNow {
   connection: ConnectionState
   info: RoomInfo | null
   you: You | null
-  pinned: Card | null
+  /** The one in front first. */
+  pins: Card[]
   shelf: Card[]
   sales: Sale[]
   here: number
@@ -33,7 +36,7 @@ export function useRoom(id: string) {
     connection: 'idle',
     info: null,
     you: null,
-    pinned: null,
+    pins: [],
     shelf: [],
     sales: [],
     here: 0,
@@ -63,7 +66,7 @@ export type Room = ReturnType<typeof useRoom>
 
 function takeSnapshot(now: RoomNow, snapshot: Snapshot): void {
   now.info = snapshot.room
-  now.pinned = snapshot.pinned
+  now.pins = pinsOf(snapshot.pinned, snapshot.beside)
   now.shelf = snapshot.shelf
   now.sales = snapshot.sales
   now.here = snapshot.here
@@ -78,8 +81,11 @@ function followShow(client: RoomClient, now: RoomNow): void {
   })
   client.onFact('room', 'room.renamed', ({ title }) => now.info && (now.info.title = title))
   client.onFact('room', 'room.audience', ({ audience }) => now.info && (now.info.audience = audience))
-  client.onFact('room', 'room.pinned', ({ card }) => (now.pinned = card))
-  client.onFact('room', 'shelf.changed', ({ shelf }) => (now.shelf = shelf))
+  client.onFact('room', 'room.pinned', ({ card, beside }) => (now.pins = pinsOf(card, beside)))
+  client.onFact('room', 'shelf.changed', ({ shelf }) => {
+    now.shelf = shelf
+    now.pins = pinsAnew(now.pins, shelf)
+  })
   client.onFact('room', 'media.state', ({ state }) => (now.playing = state === 'playing'))
   client.onFact('control', 'media.health', (health) => (now.health = health))
 }
@@ -92,11 +98,6 @@ function followSales(client: RoomClient, now: RoomNow): void {
     const sale = now.sales.find((one) => one.sale_id === sale_id)
     if (sale) sale.state = 'closed'
   })
-  client.onFact('room', 'sale.stock', ({ sale_id, lines }) => {
-    const sale = now.sales.find((one) => one.sale_id === sale_id)
-    for (const line of lines) {
-      const mine = sale?.lines.find((one) => one.sku_id === line.sku_id)
-      if (mine) Object.assign(mine, line, { total: line.free + line.held + line.sold })
-    }
-  })
+  client.onFact('room', 'sale.stock', (told) => takeStock(now.sales, told))
+  client.onFact('room', 'sale.priced', (told) => takePrice(now.sales, told))
 }

@@ -1,9 +1,0 @@
-import{r as e}from"./SkeletonRows-DkCT6EkW.js";import"./session-CxLX-v5M.js";import{E as t,O as n,W as r,bt as i,it as a,r as o,x as s}from"./_plugin-vue_export-helper-BIsL3XB3.js";import{t as c}from"./api-C99s10ar.js";import{n as l,t as u}from"./ImportBox-DgD3sdTb.js";var d=n({__name:`ImportSheet`,props:{open:{type:Boolean},roomId:{}},emits:[`close`,`done`],setup(n,{emit:d}){let f=n,p=d,{t:m}=o(),{columnWords:h}=l(),g=({rows:e,problems:t})=>e>new Set(t.map(e=>e.row)).size;function _(e){let{rows:t,created:n,updated:r,unchanged:i,problems:a}=e,o=[m(`import.sum`,{rows:t,created:n,updated:r,unchanged:i})];return f.roomId&&g(e)&&o.push(m(a.length?`import.roomRest`:`import.roomAll`)),a.length&&o.push(m(`import.bad`,{n:a.length},a.length)),o.join(``)}function v(e){let t=e instanceof c&&Array.isArray(e.data.missing)?e.data.missing:[];return t.length?m(`import.missing`,{columns:t.map(h).join(m(`import.and`))}):null}function y(e){(f.roomId?g(e):e.created||e.updated)&&p(`done`)}let b={name:`products.csv`,text:{"zh-CN":`标题,规格,价格,库存,编码
-明前龙井,250g 罐装,299,200,LJ250
-明前龙井,500g 礼盒,568,80,LJ500
-粗陶旅行茶具,,129,120,CJ01
-`,en:`title,variant,price,stock,code
-Spring tea,250 g tin,299,200,LJ250
-Spring tea,500 g gift box,568,80,LJ500
-Travel tea set,,129,120,CJ01
-`}};return(o,c)=>{let l=e;return r(),s(l,{"model-value":n.open,title:i(m)(n.roomId?`import.room`:`import.title`),width:`560px`,"align-center":``,"destroy-on-close":``,onClose:c[1]||=e=>o.$emit(`close`)},{default:a(()=>[t(u,{path:n.roomId?`/api/rooms/${n.roomId}/shelf/import`:`/api/products/imports`,how:i(m)(`import.how`)+(n.roomId?i(m)(`import.roomHow`):``),accept:`.csv,text/csv,text/plain`,sample:b,said:_,wrong:v,onClose:c[0]||=e=>o.$emit(`close`),onDone:y},null,8,[`path`,`how`])]),_:1},8,[`model-value`,`title`])}}});export{d as t};
