@@ -3,7 +3,6 @@ changes nothing."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -16,10 +15,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from server.accounts import rules
 from server.accounts.models import Account
 from server.brands.names import clean, name, optional
+from server.kit.jobs.lists import Landed, begin_list, land_list, read_list
 from server.kit.jobs.models import Job
 from server.kit.jobs.run import Run, work
-from server.kit.jobs.service import start
-from server.kit.lists import Form, Listed, batches, cells_of
+from server.kit.lists import Form, Listed, cells_of
 from server.kit.principal import INVITES, STORE_STAFF, Principal, Role
 from server.kit.sheets import RowProblem
 from server.members.rules import phone
@@ -85,25 +84,15 @@ async def import_list(
 
     Raises `UnreadableSheet` (422) for a file whose header says that it is no such list, `KeyReused` (422).
     """
-    await asyncio.to_thread(FORM.check, body)
-    return await start(session, staff, KIND, upload=body, name=file, key=key)
+    return await begin_list(session, staff, KIND, FORM, body, file=file, key=key)
 
 
 @work(KIND)
 async def _import(run: Run) -> None:
-    listed = await asyncio.to_thread(FORM.read, await run.upload())
-    await run.expect(listed.count)
-    for batch in batches(listed, BATCH, start=run.done):
-        async with run.step(batch.count) as step:
-            counts, problems = await _land(step.session, run.brand_id, batch)
-            step.count(**counts)
-            step.refuse(sorted([*batch.problems, *problems], key=lambda problem: problem.row))
+    await land_list(run, await read_list(run, FORM), BATCH, _land)
 
 
-async def _land(
-    session: AsyncSession, brand_id: UUID, batch: Listed[PersonRow]
-) -> tuple[dict[str, int], list[RowProblem]]:
-    """What became of the rows, and what was wrong with those that looked right."""
+async def _land(session: AsyncSession, brand_id: UUID, batch: Listed[PersonRow]) -> Landed:
     await stores.one_list_at_a_time(session, brand_id)
     places = await stores.by_codes(session, brand_id, [row.store for row in batch.rows if row.store])
     known = await _known(session, brand_id, [row.phone for row in batch.rows])
@@ -129,13 +118,7 @@ async def _land(
     if new:
         await session.execute(insert(Account).values(new))
     await session.flush()
-    landed = len(batch.rows) - len(problems)
-    return {
-        "created": len(new),
-        "updated": updated,
-        "unchanged": landed - len(new) - updated,
-        "refused": batch.count - landed,
-    }, problems
+    return Landed(len(new), updated, problems)
 
 
 def _objection(row: PersonRow, account: Account | None, places: Mapping[str, Store]) -> RowProblem | None:

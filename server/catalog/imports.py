@@ -14,14 +14,15 @@ import msgspec
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from server.catalog import rules, service, sheet
+from server.catalog import rules, service
 from server.catalog.facts import NewPrice, NewSku, ProductCreated, SkusAdded
 from server.catalog.models import Product, Sku
-from server.catalog.sheet import Sheet, SheetRow
+from server.catalog.sheet import FORM, Sheet, SheetRow
 from server.kit.facts import Fact, record
+from server.kit.jobs.lists import Landed, begin_list, land_list, read_list
 from server.kit.jobs.models import Job
 from server.kit.jobs.run import Run, work
-from server.kit.jobs.service import start
+from server.kit.lists import in_order
 from server.kit.principal import Principal
 from server.kit.sheets import RowProblem
 
@@ -48,7 +49,7 @@ class Landing(msgspec.Struct, frozen=True):
     sku: Sku | None
 
 
-class Landed(msgspec.Struct):
+class Placed(msgspec.Struct):
     """`products` are those of the rows that landed, each once, in the list's order."""
 
     report: Imported
@@ -65,26 +66,19 @@ async def import_sheet(
 
     Raises `UnreadableSheet` (422) for a file whose header says that it is no such list, `KeyReused` (422).
     """
-    await asyncio.to_thread(sheet.check, body)
-    return await start(session, staff, KIND, upload=body, name=name, key=key)
+    return await begin_list(session, staff, KIND, FORM, body, file=name, key=key)
 
 
 @work(KIND)
 async def _import(run: Run) -> None:
-    read = await asyncio.to_thread(sheet.read, await run.upload())
+    read = await read_list(run, FORM)
     read.rows = _with_words(read.rows)
-    await run.expect(read.count)
-    for batch in sheet.batches(read, BATCH, start=run.done):
-        async with run.step(batch.count) as step:
-            report = (await _land(step.session, run.brand_id, batch, lambda landing: None)).report
-            landed = report.created + report.updated + report.unchanged
-            step.count(
-                created=report.created,
-                updated=report.updated,
-                unchanged=report.unchanged,
-                refused=report.rows - landed,
-            )
-            step.refuse(report.problems)
+    await land_list(run, read, BATCH, _land_batch)
+
+
+async def _land_batch(session: AsyncSession, brand_id: UUID, batch: Sheet) -> Landed:
+    report = (await _place(session, brand_id, batch.rows, lambda landing: None)).report
+    return Landed(report.created, report.updated, report.problems)
 
 
 def _with_words(rows: Sequence[SheetRow]) -> list[SheetRow]:
@@ -101,25 +95,29 @@ async def land(
     brand_id: UUID,
     body: bytes,
     object_to: Callable[[Landing], RowProblem | None],
-) -> Landed:
+) -> Placed:
     """What a job does, in one act and with a say in it: asked once for each good row, in the list's order; a row that
     is objected to changes nothing. Raises `UnreadableSheet` (422)."""
-    return await _land(session, brand_id, await asyncio.to_thread(sheet.read, body), object_to)
+    read = await asyncio.to_thread(FORM.read, body)
+    placed = await _place(session, brand_id, read.rows, object_to)
+    placed.report.rows = read.count
+    placed.report.problems = in_order(read.problems, placed.report.problems)
+    return placed
 
 
-async def _land(
+async def _place(
     session: AsyncSession,
     brand_id: UUID,
-    read: Sheet,
+    rows: Sequence[SheetRow],
     object_to: Callable[[Landing], RowProblem | None],
-) -> Landed:
+) -> Placed:
     await service.one_writer_at_a_time(session, brand_id)
-    known = await _Known.load(session, brand_id, read.rows)
-    report = Imported(read.count, 0, 0, 0, list(read.problems))
+    known = await _Known.load(session, brand_id, rows)
+    report = Imported(len(rows), 0, 0, 0, [])
     landings: list[Landing] = []
     prices: list[NewPrice] = []
     fresh: dict[str, list[SheetRow]] = {}
-    for row in read.rows:
+    for row in rows:
         found = known.find(row, waiting=len(fresh.get(row.title, ())))
         if isinstance(found, Landing):
             found = object_to(found) or found
@@ -136,9 +134,8 @@ async def _land(
     report.updated = len(prices)
     report.created = await _create(session, brand_id, known, fresh)
     await service.tell_prices(session, brand_id, prices)
-    report.problems.sort(key=lambda problem: problem.row)
     products = (landing.product_id or known.products[landing.row.title].id for landing in landings)
-    return Landed(report, list(dict.fromkeys(products)))
+    return Placed(report, list(dict.fromkeys(products)))
 
 
 class _Known:

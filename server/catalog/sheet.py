@@ -6,10 +6,8 @@ import msgspec
 
 from server.brands.names import clean
 from server.catalog import rules
-from server.kit.lists import Form, Listed, batches, cells_of
-from server.kit.sheets import RowProblem, UnreadableSheet
-
-__all__ = ["UnreadableSheet", "batches"]
+from server.kit.lists import Form, Listed, cells_of
+from server.kit.sheets import RowProblem
 
 MOST_ROWS = 5_000
 MOST_BYTES = 2 * 1024 * 1024
@@ -70,5 +68,3 @@ FORM = Form(
     row=_row,
     names=_names,
 )
-read = FORM.read
-check = FORM.check

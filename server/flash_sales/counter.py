@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, delete, get, post
-from litestar.status_codes import HTTP_201_CREATED, HTTP_204_NO_CONTENT, HTTP_304_NOT_MODIFIED
+from litestar.status_codes import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -21,6 +21,7 @@ from server.flash_sales.book import Known, SaleBook
 from server.flash_sales.claims import ClaimDesk, Outcome, Tap
 from server.flash_sales.proof import Proof
 from server.flash_sales.waiting import Place
+from server.kit import link_card
 from server.kit.clock import Clock
 from server.kit.database import Database
 from server.kit.devices import DEVICE, device_key
@@ -181,11 +182,12 @@ async def proof_picture(
     shown = await preview.of_sale(session, sale_id, language)
     if shown is None:
         raise NotFound
-    headers = {"ETag": shown.etag, "Cache-Control": "public, max-age=60"}
-    if request.headers.get("if-none-match") == shown.etag:
-        return Response(b"", status_code=HTTP_304_NOT_MODIFIED, headers=headers)
-    product = await catalog.picture(session, shown.image) if shown.image else None
-    return Response(await preview.picture(shown, product), media_type="image/png", headers=headers)
+
+    async def draw() -> bytes:
+        product = await catalog.picture(session, shown.image) if shown.image else None
+        return await preview.picture(shown, product)
+
+    return await link_card.answer(request, shown.etag, draw)
 
 
 ROUTES = [hold, wait, place, leave, show_proof, proof_picture]

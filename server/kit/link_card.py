@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+from litestar import Request, Response
+from litestar.status_codes import HTTP_304_NOT_MODIFIED
 from PIL import Image, ImageDraw
 
 from server.kit.lettering import line, pill, width_of, wrapped
@@ -26,6 +29,16 @@ _THREAD = ThreadPoolExecutor(1, thread_name_prefix="link-card")
 async def drawn(draw: Callable[..., bytes], *given: object) -> bytes:
     """What `draw` makes of `given`."""
     return await asyncio.get_running_loop().run_in_executor(_THREAD, draw, *given)
+
+
+async def answer(
+    request: Request[Any, Any, Any], etag: str, draw: Callable[[], Awaitable[bytes]]
+) -> Response[bytes]:
+    """304 to whoever has it, and nothing is drawn."""
+    headers = {"ETag": etag, "Cache-Control": "public, max-age=60"}
+    if request.headers.get("if-none-match") == etag:
+        return Response(b"", status_code=HTTP_304_NOT_MODIFIED, headers=headers)
+    return Response(await draw(), media_type="image/png", headers=headers)
 
 
 class LinkCard:

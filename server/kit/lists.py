@@ -129,6 +129,11 @@ def cells_of(
     return problems or values
 
 
+def in_order(*found: Problems) -> Problems:
+    """All of them, by row."""
+    return sorted((problem for some in found for problem in some), key=lambda problem: problem.row)
+
+
 def batches(listed: Listed[R], size: int, *, start: int = 0) -> Iterator[Listed[R]]:
     """`size` rows at a time, in order and with their problems, from the row at `start` on; the counts add up. What is
     wrong with the header goes with the first row."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +10,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.brands.names import clean, name, optional
+from server.kit.jobs.lists import Landed, begin_list, land_list, read_list
 from server.kit.jobs.models import Job
 from server.kit.jobs.run import Run, work
-from server.kit.jobs.service import start
-from server.kit.lists import Form, Listed, batches, cells_of
+from server.kit.lists import Form, Listed, cells_of
 from server.kit.principal import Principal
 from server.kit.sheets import RowProblem
 from server.stores import regions, service
@@ -77,22 +76,15 @@ async def import_list(
 
     Raises `UnreadableSheet` (422) for a file whose header says that it is no such list, `KeyReused` (422).
     """
-    await asyncio.to_thread(FORM.check, body)
-    return await start(session, staff, KIND, upload=body, name=file, key=key)
+    return await begin_list(session, staff, KIND, FORM, body, file=file, key=key)
 
 
 @work(KIND)
 async def _import(run: Run) -> None:
-    listed = await asyncio.to_thread(FORM.read, await run.upload())
-    await run.expect(listed.count)
-    for batch in batches(listed, BATCH, start=run.done):
-        async with run.step(batch.count) as step:
-            step.count(**await _land(step.session, run.brand_id, batch))
-            step.refuse(batch.problems)
+    await land_list(run, await read_list(run, FORM), BATCH, _land)
 
 
-async def _land(session: AsyncSession, brand_id: UUID, batch: Listed[StoreRow]) -> dict[str, int]:
-    """What became of the rows."""
+async def _land(session: AsyncSession, brand_id: UUID, batch: Listed[StoreRow]) -> Landed:
     await service.one_list_at_a_time(session, brand_id)
     known = await service.by_codes(session, brand_id, [row.code for row in batch.rows])
     places = await regions.named(session, brand_id, [row.region for row in batch.rows])
@@ -118,10 +110,4 @@ async def _land(session: AsyncSession, brand_id: UUID, batch: Listed[StoreRow]) 
     if new:
         await session.execute(insert(Store).values(new))
     await session.flush()
-    rows = len(batch.rows)
-    return {
-        "created": len(new),
-        "updated": updated,
-        "unchanged": rows - len(new) - updated,
-        "refused": batch.count - rows,
-    }
+    return Landed(len(new), updated)

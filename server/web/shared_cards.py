@@ -10,7 +10,6 @@ from uuid import UUID
 import msgspec
 from litestar import Request, Response, get
 from litestar.params import Parameter
-from litestar.status_codes import HTTP_304_NOT_MODIFIED
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.attribution import shelf_codes
@@ -42,11 +41,11 @@ async def room_card(
     shown = await preview.of_room(session, room_id, language)
     if shown is None:
         raise NotFound
-    headers = {"ETag": shown.etag, "Cache-Control": "public, max-age=60"}
-    if request.headers.get("if-none-match") == shown.etag:
-        return Response(b"", status_code=HTTP_304_NOT_MODIFIED, headers=headers)
-    photo = await catalog.picture(session, shown.image) if shown.image else None
-    return Response(await preview.card(shown, photo), media_type="image/png", headers=headers)
+
+    async def draw() -> bytes:
+        return await preview.card(shown, await catalog.picture(session, shown.image) if shown.image else None)
+
+    return await link_card.answer(request, shown.etag, draw)
 
 
 FROM: dict[preview.Language, str] = {"zh-CN": "{price} 起", "en": "from {price}"}
@@ -78,12 +77,8 @@ async def product_card(
     """1,200×630, of a product without a picture, for whoever has a store's code for it."""
     await limiter.take("product cards", address_of(request), CARDS_PER_MINUTE, 60)
     product = await shelf_codes.show(session, settings.secret, code)
-    headers = {"ETag": tag_of(product), "Cache-Control": "public, max-age=60"}
-    if request.headers.get("if-none-match") == headers["ETag"]:
-        return Response(b"", status_code=HTTP_304_NOT_MODIFIED, headers=headers)
-    price = price_of(product, language)
-    png = await link_card.drawn(draw_product, product.brand, product.title, price, product.store.name)
-    return Response(png, media_type="image/png", headers=headers)
+    shown = (product.brand, product.title, price_of(product, language), product.store.name)
+    return await link_card.answer(request, tag_of(product), lambda: link_card.drawn(draw_product, *shown))
 
 
 @lru_cache(maxsize=64)
