@@ -231,6 +231,7 @@ def job(
     sign_in(guide, demo, "guide")
     guide.goto(f"{demo.base_url}/store/{demo.keys['store_id']}")
     expect(test_id(guide, "credit-row").filter(has_text="小明").first).to_contain_text("59.9")
+    guide.context.close()
     orders = (
         demo.staff("owner").get("/api/orders", params={"room_id": room, "status": "paid"}).json()["items"]
     )
@@ -245,6 +246,7 @@ def job(
     )
     assert {"visit", "claim", "order"} <= {entry["kind"] for entry in timeline}
     owner.screenshot(path=shots / "job-member.png")
+    owner.context.close()
 
     # A tip: the wallet is topped up at the same cashier, the host sees the gift.
     expect(test_id(phone, "order-row").first).to_contain_text("59.9")
