@@ -46,7 +46,7 @@ class Line:
 
     async def shake_hands(self, expected: list[Fingerprint] | None = None) -> None:
         server, client = (certificate.getFingerprints() for certificate in self.certificates)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await asyncio.gather(
                 self.server.handshake(expected or client[:1]),
                 self.client.handshake(server),

@@ -533,7 +533,7 @@ async def test_stream_ends_when_the_node_stops_and_what_came_before_is_still_giv
             await collected(tap, 3)
             await until(lambda: tap._waiting)
             await node.stop()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 assert [frame async for frame in tap]
 
 

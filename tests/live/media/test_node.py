@@ -224,7 +224,7 @@ async def test_stopping_ends_every_session(show, client, small_clip):
     ):
         await viewer.receives(5)
         await show.node.stop()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await host.ended.wait()
     await show.node.stop()
 

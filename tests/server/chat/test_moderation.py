@@ -36,7 +36,7 @@ async def line(stage: Stage, words: str = "hm", **more) -> ChatMessage:
 
 async def ended_or_waiting(stage: Stage, task: asyncio.Task) -> None:
     """Once it can't be told from one that runs at the very same time."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not task.done() and not await waits_for_a_lock(stage.database):
             await asyncio.sleep(0.01)
 

@@ -162,7 +162,7 @@ async def test_the_recorder_asks_presence_for_open_rooms(own_database, presence)
     await presence.enter(str(closed), "m1", {})
     stop = asyncio.Event()
     recording = asyncio.create_task(recorder.record_minutes(own_database, presence, stop))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while True:
             async with stage.session() as session:
                 rows = (await session.execute(text("SELECT room_id, watching FROM room_minute"))).all()

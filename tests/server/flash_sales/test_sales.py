@@ -62,9 +62,9 @@ async def end_room(shop: Shop) -> None:
 
 
 async def someone_waits(database: Database) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not await waits_for_a_lock(database):
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.01)
 
 
 # Shown

@@ -149,7 +149,7 @@ async def test_a_job_of_a_worker_that_ends_goes_on_where_it_was_with_another(
     worker = asyncio.create_task(Queue(database).run(stop))
     await asyncio.wait_for(hanging.wait(), 10)
     stop.set()
-    await asyncio.wait_for(worker, 2)
+    await asyncio.wait_for(worker, 10)
     assert (await _look(database, owner, job_id)).state == JobState.RUNNING
     await Queue(database).drain()
     assert (await _look(database, owner, job_id)).state == JobState.DONE
@@ -284,7 +284,7 @@ async def test_a_worker_whose_connection_breaks_begins_anew(database: Database, 
 
     await until(done)
     stop.set()
-    await asyncio.wait_for(worker, 2)
+    await asyncio.wait_for(worker, 10)
 
 
 async def test_a_job_is_read_by_its_starter_and_headquarters_alone(

@@ -68,7 +68,7 @@ async def test_an_order_that_races_a_merge_is_the_members(shop):
     async with shop.database.transaction() as merging:
         await phones.settle(merging, shop.brand_id, PHONE, guest.id)
         ordering = asyncio.create_task(placed(shop, guest))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not await waits_for_a_lock(shop.database):
                 await asyncio.sleep(0)
     await ordering

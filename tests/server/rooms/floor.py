@@ -53,8 +53,8 @@ class Visitor:
         await self.socket.send(msgspec.json.encode(frame).decode())
 
     async def until(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """The first frame like this, heard already or within five seconds."""
-        async with asyncio.timeout(5):
+        """The first frame like this, heard already or within twenty seconds."""
+        async with asyncio.timeout(20):
             seen = 0
             while True:
                 for frame in self.frames[seen:]:
@@ -148,7 +148,7 @@ async def open_floor(stage: Stage, redis_url: str, **more: Any) -> AsyncIterator
     broker, stop = RedisBroker(redis_url), asyncio.Event()
     relaying = asyncio.create_task(Relay(stage.database, broker.append, members.remember).run(stop))
     try:
-        async with httpx.AsyncClient(base_url=settings.base_url) as web:
+        async with httpx.AsyncClient(base_url=settings.base_url, timeout=30) as web:
             while not server.started:
                 await asyncio.sleep(0.01)
             yield Floor(stage, settings, web)

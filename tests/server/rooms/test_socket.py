@@ -21,7 +21,7 @@ async def floor(stage, redis_url) -> AsyncIterator[Floor]:
 
 
 async def closed_with(visitor) -> int:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await visitor.socket.wait_closed()
     return visitor.socket.close_code
 

@@ -371,6 +371,6 @@ class Door:
                 if not message.get("more_body"):
                     left.set()
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await self.app(scope, receive, send)
         return Answer(status, told, out.getvalue())
