@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from tests.acceptance.demo import Demo, running_demo
 from tests.browser.browser import DESKTOP, PHONE, context, test_id
@@ -48,15 +49,12 @@ def test_pages_open_clean_and_hold_their_width(
     demo: Demo, browser: Browser, shots: Path, language: str
 ) -> None:
     wrong: list[str] = []
+    visits: dict[tuple[int, str | None], BrowserContext] = {}
     for name, (path, size, role) in PAGES.items():
-        visit = context(browser, size, language)
-        if role:
-            account = demo.keys["accounts"][role]
-            signed_in = visit.request.post(
-                f"{demo.base_url}/api/session",
-                data={"login": account["login"], "password": account["password"]},
-            )
-            assert signed_in.ok
+        who = (size["viewport"]["width"], role)
+        if who not in visits:
+            visits[who] = signed_in(browser, demo, size, role, language)
+        visit = visits[who]
         page = visit.new_page()
         page.on("pageerror", lambda error, name=name: wrong.append(f"{name}: {error}"))
         page.on(
@@ -81,17 +79,27 @@ def test_pages_open_clean_and_hold_their_width(
         if wide > 0:
             wrong.append(f"{name}: {wide} px too wide")
         page.screenshot(path=shots / f"{name}-{language}.png")
-        visit.close()
+        page.close()
     assert wrong == []
+    for visit in visits.values():
+        visit.close()
+
+
+def signed_in(
+    browser: Browser, demo: Demo, size: dict[str, Any], role: str | None, language: str
+) -> BrowserContext:
+    visit = context(browser, size, language)
+    if role:
+        account = demo.keys["accounts"][role]
+        body = {"login": account["login"], "password": account["password"]}
+        assert visit.request.post(f"{demo.base_url}/api/session", data=body).ok
+    return visit
 
 
 def test_an_import_is_found_again_with_its_report_when_the_page_is_loaded_anew(
     demo: Demo, browser: Browser
 ) -> None:
-    owner = demo.keys["accounts"]["other_brand_owner"]
-    visit = context(browser, PHONE)
-    signed_in = {"login": owner["login"], "password": owner["password"]}
-    assert visit.request.post(f"{demo.base_url}/api/session", data=signed_in).ok
+    visit = signed_in(browser, demo, PHONE, "other_brand_owner", "zh-CN")
     page = visit.new_page()
     page.goto(f"{demo.base_url}/hq#/products")
     test_id(page, "import-products").first.click()
