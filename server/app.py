@@ -24,13 +24,17 @@ from server.accounts.routes import ROUTES as ACCOUNTS
 from server.after_sale.routes import ROUTES as AFTER_SALE
 from server.attribution.routes import ROUTES as ATTRIBUTION
 from server.brands.routes import ROUTES as BRANDS
+from server.carrying.carried import CarriedDesk
+from server.carrying.routes import ROUTES as CARRYING
 from server.catalog.routes import ROUTES as CATALOG
 from server.chat.moderation_routes import ROUTES as MODERATION
 from server.chat.routes import ROUTES as CHAT
 from server.chat.service import Chat
 from server.chat.word_routes import ROUTES as WORDS
+from server.conversations.routes import ROUTES as CONVERSATIONS
+from server.dashboards.board_routes import ROUTES as BOARDS
 from server.dashboards.routes import ROUTES as DASHBOARDS
-from server.dashboards.service import LatestFigures
+from server.dashboards.service import LatestFigures, RoomBoards
 from server.feeds.routes import ROUTES as FEEDS
 from server.flash_sales import service as flash_sales
 from server.flash_sales.book import SaleBook
@@ -52,9 +56,11 @@ from server.members.routes import ROUTES as MEMBERS
 from server.orders.routes import ROUTES as ORDERS
 from server.payments.providers import Providers
 from server.payments.routes import ROUTES as PAYMENTS
+from server.rooms.kinds.routes import ROUTES as SESSION_TEMPLATES
 from server.rooms.media import MediaDoor
 from server.rooms.media_gateway import MediaGateway
 from server.rooms.media_proxy import ice_servers, media_routes
+from server.rooms.present import HereNow
 from server.rooms.routes import ROUTES as ROOMS
 from server.rooms.snapshot import RoomViews
 from server.rooms.socket import ROUTES as SOCKETS
@@ -89,12 +95,16 @@ FEATURES: Sequence[Any] = (
     *TIPPING,
     *ATTRIBUTION,
     *ROOMS,
+    *SESSION_TEMPLATES,
     *SOCKETS,
+    *CARRYING,
     *CHAT,
     *MODERATION,
     *WORDS,
+    *CONVERSATIONS,
     *FLASH_SALES,
     *CLAIMS,
+    *BOARDS,
     *DASHBOARDS,
     *FEEDS,
     *JOBS,
@@ -126,6 +136,7 @@ class Wiring:
         self.media_gateway = MediaGateway(settings)
         self.media_door = MediaDoor(self.database, settings, clock, Limiter(self.redis))
         self.room_views = RoomViews(self.database, self.presence, self.broker)
+        self.carried_desk = CarriedDesk(self.database)
         self.providers = Providers(settings, self.database)
         self.heads = Heads(self.database, settings)
         self._background = Background()
@@ -170,8 +181,11 @@ class Wiring:
             "chat": self.chat,
             "media_gateway": self.media_gateway,
             "room_views": self.room_views,
+            "carried_desk": self.carried_desk,
             "house": house,
             "latest_figures": LatestFigures(self.database),
+            "room_boards": RoomBoards(self.database, self.clock),
+            "here_now": HereNow(self.presence),
             "counter": self.counter,
             "heads": self.heads,
             "providers": self.providers,

@@ -4,7 +4,9 @@ of one feature refer to another's."""
 import server.tables  # noqa: F401
 from server.after_sale import reactions as after_sale
 from server.attribution import reactions as attribution
+from server.carrying import reactions as carrying
 from server.chat import reactions as chat
+from server.conversations import reactions as conversations
 from server.dashboards import reactions as dashboards
 from server.feeds import reactions as feeds
 from server.flash_sales import reactions as flash_sales
@@ -19,7 +21,9 @@ from server.wallets import reactions as wallets
 __all__ = [
     "after_sale",
     "attribution",
+    "carrying",
     "chat",
+    "conversations",
     "dashboards",
     "feeds",
     "flash_sales",

@@ -15,6 +15,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.after_sale import service as after_sale
 from server.attribution import service as attribution
+from server.carrying import service as carrying
+from server.conversations import service as conversations
 from server.dashboards import service as dashboards
 from server.flash_sales import service as flash_sales
 from server.kit.clock import utc_now
@@ -24,6 +26,7 @@ from server.kit.redis import Redis, connect
 from server.kit.settings import Settings
 from server.orders import service as orders
 from server.payments import service as payments
+from server.rooms import service as rooms
 from server.stock import service as stock
 from server.tipping import service as tipping
 from server.wallets import service as wallets
@@ -40,6 +43,9 @@ FEATURES: tuple[Verify, ...] = (
     tipping.verify,
     attribution.verify,
     flash_sales.verify,
+    carrying.verify,
+    conversations.verify,
+    rooms.verify,
     dashboards.verify,
     jobs.verify,
 )

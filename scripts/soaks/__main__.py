@@ -26,6 +26,7 @@ NAMES = (
     "sales_faults",
     "sales_model",
     "sales_tampering",
+    "boards",
 )
 
 

@@ -16,7 +16,7 @@ class Account(Row, table=True):
     """`role` is one of `rules.Role`; guides and store managers have a store.
 
     There is a login with a password, a phone (E.164), or both. `joined_at` is when somebody with a phone alone came in
-    for the first time.
+    for the first time. `face` is the hash of a kept picture.
     """
 
     __tablename__ = "account"
@@ -37,6 +37,7 @@ class Account(Row, table=True):
     name: str
     role: str
     password_hash: str | None = None
+    face: str | None = Field(default=None, foreign_key="picture.sha256")
     created_at: datetime = moment(default_factory=utc_now)
     joined_at: datetime | None = moment(default=None, nullable=True)
     disabled_at: datetime | None = moment(default=None, nullable=True)

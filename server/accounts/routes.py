@@ -24,6 +24,7 @@ from server.accounts.views import (
     view,
     views,
 )
+from server.catalog import pictures
 from server.kit.clock import Clock
 from server.kit.database import Database
 from server.kit.idempotency import KeyHeader
@@ -164,6 +165,18 @@ async def choose_login(
     return signed_in_answer(SignedIn(token, await view(session, account)), settings, HTTP_200_OK)
 
 
+@put("/api/session/face", request_max_body_size=pictures.MOST_BYTES, tags=["session"])
+async def change_face(body: bytes, staff: Principal, session: AsyncSession) -> AccountView:
+    """The own face, on posters and pages. The picture file itself as the body: JPEG, PNG, WebP, GIF, AVIF or
+    BMP, at most 10 MB; shown round, cut to its middle."""
+    return await view(session, await service.set_face(session, staff, staff.id, body))
+
+
+@delete("/api/session/face", status_code=HTTP_200_OK, tags=["session"])
+async def take_face_away(staff: Principal, session: AsyncSession) -> AccountView:
+    return await view(session, await service.set_face(session, staff, staff.id, None))
+
+
 @post("/api/setup", tags=["session"])
 async def set_up(data: SetUp, session: AsyncSession, settings: Settings, clock: Clock) -> Response[SignedIn]:
     """The first owner, by the one-time link that the start-up printed; signs in, too."""
@@ -217,6 +230,26 @@ async def change(
     """Another name, role, store or phone; links and credits made before keep the store they were made for."""
     to = service.AccountChanges(name=data.name, role=data.role, store_id=data.store_id, phone=data.phone)
     return await view(session, await service.change(session, staff, account_id, to))
+
+
+@put(
+    "/api/accounts/{account_id:uuid}/face",
+    guards=MANAGES_STAFF,
+    request_max_body_size=pictures.MOST_BYTES,
+    tags=["accounts"],
+)
+async def change_face_of(
+    account_id: UUID, body: bytes, staff: Principal, session: AsyncSession
+) -> AccountView:
+    """Somebody's face, as theirs would be."""
+    return await view(session, await service.set_face(session, staff, account_id, body))
+
+
+@delete(
+    "/api/accounts/{account_id:uuid}/face", status_code=HTTP_200_OK, guards=MANAGES_STAFF, tags=["accounts"]
+)
+async def take_face_away_of(account_id: UUID, staff: Principal, session: AsyncSession) -> AccountView:
+    return await view(session, await service.set_face(session, staff, account_id, None))
 
 
 @post(
@@ -317,10 +350,14 @@ ROUTES = [
     sign_out,
     change_password,
     choose_login,
+    change_face,
+    take_face_away,
     set_up,
     listing,
     create,
     change,
+    change_face_of,
+    take_face_away_of,
     disable,
     enable,
     reset_password,

@@ -21,6 +21,8 @@ from server.accounts import passwords, rules
 from server.accounts.models import Account, OwnerInvitation, StaffSession
 from server.brands import service as brands
 from server.brands.names import clean, name, wrong
+from server.catalog import pictures
+from server.catalog import service as catalog
 from server.kit.database import Database
 from server.kit.paging import PAGE, before
 from server.kit.principal import OUTSIDE_GUIDES, STORE_STAFF, Principal, Role
@@ -32,6 +34,7 @@ from server.stores import service as stores
 COOKIE = "showfloor_staff"
 SESSION_TTL = timedelta(days=14)
 TOKEN_MARK = "sfs_"  # noqa: S105  tells a staff token from a member's at a glance
+FACE_EDGE = 400
 OWNER_SETUP_LOCK = 0x5F0C_0100
 
 
@@ -158,6 +161,25 @@ async def change(session: AsyncSession, actor: Principal, account_id: UUID, to: 
         account.name = name(to.name)
     if to.phone is not UNSET:
         await _set_phone(session, account, to.phone)
+    await session.flush()
+    return account
+
+
+async def set_face(
+    session: AsyncSession, actor: Principal, account_id: UUID, picture: bytes | None
+) -> Account:
+    """The own one, or that of somebody whom the actor manages; a picture file's bytes, or none. Raises `NotFound`,
+    `Forbidden`, `UnreadablePicture` (422)."""
+    own = account_id == actor.id
+    account = await (
+        get(session, actor.brand_id, account_id) if own else _managed(session, actor, account_id)
+    )
+    if picture is None:
+        account.face = None
+    else:
+        sha256, webp = await pictures.prepare(picture, FACE_EDGE)
+        await catalog.keep_picture(session, sha256, webp)
+        account.face = sha256
     await session.flush()
     return account
 

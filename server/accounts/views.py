@@ -14,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from server.accounts import service
 from server.accounts.models import Account
 from server.brands import service as brands
+from server.catalog import service as catalog
 from server.kit.principal import Role
 from server.kit.settings import Settings
 from server.stores import service as stores
@@ -30,7 +31,8 @@ class StoreName(msgspec.Struct):
 
 
 class AccountView(msgspec.Struct):
-    """`login` is null for who comes in by phone alone. `joined`: there is a password, or they came in by phone."""
+    """`login` is null for who comes in by phone alone. `joined`: there is a password, or they came in by phone. `face`
+    is the path of a picture."""
 
     account_id: UUID
     name: str
@@ -42,6 +44,7 @@ class AccountView(msgspec.Struct):
     created_at: datetime
     phone: str | None
     joined: bool
+    face: str | None
 
 
 class GuideView(msgspec.Struct):
@@ -80,6 +83,7 @@ async def views(session: AsyncSession, accounts: Sequence[Account]) -> list[Acco
             created_at=account.created_at,
             phone=account.phone,
             joined=account.password_hash is not None or account.joined_at is not None,
+            face=catalog.image_url(account.face),
         )
         for account in accounts
     ]

@@ -91,7 +91,7 @@ async def by_touch(
     standing: queries.Standing,
 ) -> Bound | None:
     """Bind by a touch that counts, where the policy says so; who holds the member then. The member's row is locked."""
-    guide_id = link.guide.account_id if link.guide else None
+    guide_id = link.present_guide.account_id if link.present_guide else None
     if not rules.binds_now(standing.policy, "first_touch", guide_id, standing.bound, touch.at):
         return standing.bound
     await _add(
@@ -141,7 +141,7 @@ _CARRY = text(
     """
     UPDATE visit v SET store_id = CAST(:store_id AS uuid), guide_id = CAST(:guide_id AS uuid)
     FROM room r WHERE r.id = v.room_id AND v.member_id = :member_id
-      AND r.state IN ('planned', 'warming', 'live', 'paused')
+      AND r.state IN ('planned', 'warming', 'live', 'paused') AND room_reaches(r.id, CAST(:store_id AS uuid))
     """
 )
 
@@ -149,7 +149,7 @@ _CARRY = text(
 async def _carry(
     session: AsyncSession, member_id: UUID, store_id: UUID | None, guide_id: UUID | None
 ) -> None:
-    """In the rooms that are not over: what is claimed there from now on is the bound guide's."""
+    """In the rooms that are not over and are for the store: what is claimed there from now on is the bound guide's."""
     await session.execute(_CARRY, {"member_id": member_id, "store_id": store_id, "guide_id": guide_id})
 
 
@@ -158,6 +158,7 @@ _UNCARRY = text(
     UPDATE visit v SET guide_id = l.guide_id,
            store_id = CASE WHEN v.link_id IS NULL THEN r.store_id ELSE l.store_id END
     FROM visit w JOIN room r ON r.id = w.room_id LEFT JOIN invitation_link l ON l.id = w.link_id
+           AND room_reaches(r.id, l.store_id)
     WHERE w.id = v.id AND v.member_id = :member_id AND r.state IN ('planned', 'warming', 'live', 'paused')
     """
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -23,7 +24,10 @@ from server.orders.service import OrderView
 
 
 class FiguresView(msgspec.Struct, kw_only=True):
+    """`new_members`: visits that were the member's first of all rooms of the brand."""
+
     visits: int
+    new_members: int
     orders: int
     amount_minor: int
     reversed_minor: int
@@ -52,7 +56,8 @@ class OutsideBoard(msgspec.Struct):
 
 
 class ArrivalView(msgspec.Struct, kw_only=True):
-    """`orders` and `amount_minor`: what the viewer paid for, ever."""
+    """`orders` and `amount_minor`: what the viewer paid for, ever; `favourite` is the product that they bought most of,
+    by the title it was last sold under."""
 
     arrival_id: UUID
     member_id: UUID
@@ -63,6 +68,7 @@ class ArrivalView(msgspec.Struct, kw_only=True):
     orders: int
     amount_minor: int
     tags: list[str]
+    favourite: str | None
     at: datetime
 
 
@@ -96,16 +102,9 @@ async def scoped_store(session: AsyncSession, staff: Principal, store_id: UUID) 
 
 
 _FIGURES = """
-    SELECT guide_id, sum(visits)::int AS visits, sum(orders)::int AS orders,
+    SELECT guide_id, sum(visits)::int AS visits, sum(new_members)::int AS new_members, sum(orders)::int AS orders,
            sum(amount_minor)::bigint AS amount_minor, sum(reversed_minor)::bigint AS reversed_minor
-    FROM (
-        SELECT guide_id, count(*) AS visits, 0 AS orders, 0 AS amount_minor, 0 AS reversed_minor
-        FROM visit WHERE {whose} AND (CAST(:room_id AS uuid) IS NULL OR room_id = :room_id) GROUP BY guide_id
-        UNION ALL
-        SELECT guide_id, 0, count(*), sum(amount_minor), sum(reversed_minor)
-        FROM credit WHERE {whose} AND superseded_at IS NULL
-          AND (CAST(:room_id AS uuid) IS NULL OR room_id = :room_id) GROUP BY guide_id) f
-    GROUP BY guide_id
+    FROM board_line WHERE {whose} AND (CAST(:room_id AS uuid) IS NULL OR room_id = :room_id) GROUP BY guide_id
 """
 
 
@@ -118,6 +117,7 @@ async def _figures(
     return {
         row.guide_id: Figures(
             visits=row.visits,
+            new_members=row.new_members,
             orders=row.orders,
             amount_minor=row.amount_minor,
             reversed_minor=row.reversed_minor,
@@ -176,7 +176,7 @@ def _fields(figures: Figures) -> dict[str, int]:
 _ARRIVALS = text(
     """
     SELECT v.id, v.member_id, m.name, v.room_id, v.guide_id, g.name AS guide_name, v.entered_at,
-           p.orders, p.amount_minor, e.visits AS earlier_visits
+           p.orders, p.amount_minor, e.visits AS earlier_visits, f.title AS favourite
     FROM visit v
     JOIN member m ON m.id = v.member_id
     LEFT JOIN account g ON g.id = v.guide_id
@@ -186,6 +186,11 @@ _ARRIVALS = text(
     CROSS JOIN LATERAL (
         SELECT count(*) AS visits FROM visit x
         WHERE x.member_id = v.member_id AND x.entered_at < v.entered_at) e
+    LEFT JOIN LATERAL (
+        SELECT (array_agg(l.title ORDER BY o.paid_at DESC))[1] AS title
+        FROM orders o JOIN order_line l ON l.order_id = o.id JOIN sku k ON k.id = l.sku_id
+        WHERE o.member_id = v.member_id AND o.paid_at IS NOT NULL
+        GROUP BY k.product_id ORDER BY sum(l.quantity) DESC, max(o.paid_at) DESC LIMIT 1) f ON p.orders > 0
     WHERE v.id = ANY(CAST(:ids AS uuid[])) ORDER BY v.id DESC
     """
 )
@@ -197,8 +202,13 @@ async def arrivals(
     """`whose` is a condition on visits. Newest first."""
     wanted = select(Visit.id).where(whose, col(Visit.id) < (before(cursor) or PAST_ALL))
     ids = (await session.exec(wanted.order_by(col(Visit.id).desc()).limit(PAGE + 1))).all()
-    rows = await session.execute(_ARRIVALS, {"ids": list(ids)})
-    found = [
+    return page(await arrivals_of(session, ids), lambda view: view, lambda view: view.arrival_id)
+
+
+async def arrivals_of(session: AsyncSession, visit_ids: Sequence[UUID]) -> list[ArrivalView]:
+    """Newest first."""
+    rows = await session.execute(_ARRIVALS, {"ids": list(visit_ids)})
+    return [
         ArrivalView(
             arrival_id=row.id,
             member_id=row.member_id,
@@ -209,11 +219,11 @@ async def arrivals(
             orders=row.orders,
             amount_minor=row.amount_minor,
             tags=tags(row.orders, row.earlier_visits),
+            favourite=row.favourite,
             at=row.entered_at,
         )
         for row in rows
     ]
-    return page(found, lambda view: view, lambda view: view.arrival_id)
 
 
 async def store_orders(

@@ -47,18 +47,20 @@ class CreditView(msgspec.Struct, frozen=True, kw_only=True):
 
 async def earn(session: AsyncSession, paid: OrderPaid) -> None:
     """Credit whoever carried the buyer at the claim, and book the shares by the policy in force when the order was
-    placed. Told twice, also at once, it is one credit. At most nine statements."""
+    placed. Told twice, also at once, it is one credit. At most ten statements."""
     placed = await queries.standing(session, paid.brand_id, paid.member_id, paid.at, paid.order_id)
     chain = await queries.chain(session, link_id=paid.link_id) if paid.link_id else []
+    touches = await queries.touches(session, paid.member_id, placed.at, paid.link_id)
     ground = Ground(
         placed_at=placed.at,
         policy=placed.policy,
         policy_version=placed.version,
-        touches=await queries.touches(session, paid.member_id, placed.at, paid.link_id),
+        touches=touches,
         chain=chain,
         bound=placed.bound,
+        reach=await queries.reach(session, paid.room_id, touches, placed.bound),
     )
-    link = chain[0] if chain else None
+    link, deciding = chain[0] if chain else None, ground.deciding(paid.link_id)
     rule = rules.rule_of(paid.store_id, paid.guide_id, link, placed.bound, placed.at)
     credit = Credit(
         brand_id=paid.brand_id,
@@ -68,6 +70,7 @@ async def earn(session: AsyncSession, paid: OrderPaid) -> None:
         store_id=paid.store_id,
         guide_id=paid.guide_id,
         link_id=paid.link_id,
+        campaign_id=deciding.campaign_id if deciding else None,
         rule=rule,
         rule_version=rules.RULES_VERSION,
         policy_version=placed.version,
@@ -205,6 +208,7 @@ async def move(
         store_id=store_id,
         guide_id=guide_id,
         link_id=old.link_id,
+        campaign_id=old.campaign_id,
         rule=Rule.DECISION,
         rule_version=rules.RULES_VERSION,
         policy_version=old.policy_version,

@@ -6,21 +6,56 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from server.kit.clock import utc_now
 from server.kit.database import Row, document, minor, moment
 from server.kit.ids import uuid7
 
-ONE_LINK_EACH = ("room_id", "member_id", "guide_id", "store_id", "parent_id", "channel", "product_id")
+OF_CAMPAIGN = text("campaign_id IS NOT NULL")
+
+ONE_LINK_EACH = (
+    *("room_id", "member_id", "guide_id", "store_id", "parent_id", "channel", "product_id", "campaign_id"),
+)
+
+
+class PosterTemplate(SQLModel, table=True):
+    """How a brand's posters look. `colour` is `#rrggbb`; `logo` and `background` are hashes of kept pictures."""
+
+    __tablename__ = "poster_template"
+    brand_id: UUID = Field(primary_key=True, foreign_key="brand.id")
+    colour: str | None = None
+    logo: str | None = Field(default=None, foreign_key="picture.sha256")
+    background: str | None = Field(default=None, foreign_key="picture.sha256")
+
+
+class Campaign(Row, table=True):
+    """What headquarters lets its guides invite for, into one room or any. Touches count for it from `starts_at` to
+    `ends_at`. Its posters show the product, in its own `colour` and on its own `background` where it has them."""
+
+    __tablename__ = "campaign"
+    __table_args__ = (Index("ix_campaign_brand", "brand_id", "id"),)
+    brand_id: UUID = Field(foreign_key="brand.id")
+    name: str
+    room_id: UUID | None = None
+    product_id: UUID | None = Field(default=None, foreign_key="product.id")
+    colour: str | None = None
+    background: str | None = Field(default=None, foreign_key="picture.sha256")
+    starts_at: datetime | None = moment(default=None, nullable=True)
+    ends_at: datetime | None = moment(default=None, nullable=True)
+    created_at: datetime = moment(default_factory=utc_now)
+
+
+def _counted(**options: Any) -> Any:
+    return Field(default=0, sa_column_kwargs={"server_default": "0"}, **options)
 
 
 class InvitationLink(Row, table=True):
-    """One inviter's link. A re-share has a `parent_id` and keeps the guide and store of the first link.
+    """One inviter's link. A re-share has a `parent_id` and keeps the guide, store and campaign of the first link.
 
-    Asking again for the same room, channel and parent gives the same link. One with a `product_id` stands as a code at
-    that product on a store's shelf: it has no room, and leads to whichever shows the product then.
+    Asking again for the same room, channel, campaign and parent gives the same link. One with a `product_id` stands
+    as a code at that product on a store's shelf: it has no room, and leads to whichever shows the product then.
     """
 
     __tablename__ = "invitation_link"
@@ -31,6 +66,7 @@ class InvitationLink(Row, table=True):
             unique=True,
             postgresql_nulls_not_distinct=True,
         ),
+        Index("ix_invitation_link_campaign", "campaign_id", postgresql_where=OF_CAMPAIGN),
     )
     brand_id: UUID = Field(foreign_key="brand.id", index=True)
     code: str = Field(unique=True)
@@ -41,29 +77,37 @@ class InvitationLink(Row, table=True):
     parent_id: UUID | None = Field(default=None, foreign_key="invitation_link.id")
     channel: str = ""
     product_id: UUID | None = None
+    campaign_id: UUID | None = Field(default=None, foreign_key="campaign.id")
     created_at: datetime = moment(default_factory=utc_now)
 
 
 class Touch(Row, table=True):
-    """A member came through a link. A touch that doesn't count keeps the reason (`self-invite`, `loop`). `until`: how
-    long it carries, by the policy in force when it happened."""
+    """A member came through a link. A touch that doesn't count keeps the reason (`rules.refusal`). `until`: how long it
+    carries, by the policy in force when it happened. `campaign_id`: the link's, where it ran then."""
 
     __tablename__ = "touch"
-    __table_args__ = (Index("ix_touch_member", "member_id", "id"),)
+    __table_args__ = (
+        Index("ix_touch_member", "member_id", "id"),
+        Index("ix_touch_link", "link_id", "member_id"),
+        Index("ix_touch_campaign", "campaign_id", postgresql_where=OF_CAMPAIGN),
+    )
     brand_id: UUID
     link_id: UUID = Field(foreign_key="invitation_link.id")
     member_id: UUID = Field(foreign_key="member.id")
     at: datetime = moment(default_factory=utc_now)
     until: datetime = moment()
     refused: str | None = None
+    campaign_id: UUID | None = None
 
 
 class Visit(SQLModel, table=True):
-    """A member in a room, and who carries them there: the claim statement reads it to credit the order."""
+    """A member in a room, and who carries them there: the claim statement reads it to credit the order. `is_new`: it
+    was the member's first of all rooms of the brand; one of a member's visits is."""
 
     __tablename__ = "visit"
     __table_args__ = (
         UniqueConstraint("id"),
+        Index("ix_visit_room", "room_id", "id"),
         Index("ix_visit_store", "store_id", "id"),
         Index("ix_visit_guide", "guide_id", "id"),
         Index("ix_visit_member", "member_id"),
@@ -76,11 +120,60 @@ class Visit(SQLModel, table=True):
     guide_id: UUID | None = None
     link_id: UUID | None = None
     entered_at: datetime = moment(default_factory=utc_now)
+    is_new: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+
+
+class BoardFigures(SQLModel):
+    """Of the credits that stand, and of visits; sums over any lines are sums of these."""
+
+    brand_id: UUID
+    room_id: UUID | None = None
+    store_id: UUID | None = None
+    guide_id: UUID | None = None
+    visits: int = _counted()
+    new_members: int = _counted()
+    orders: int = _counted()
+    amount_minor: int = _counted(sa_type=BigInteger)
+    reversed_minor: int = _counted(sa_type=BigInteger)
+
+
+class BoardLine(BoardFigures, table=True):
+    """What a guide brought a store in a room, or the store or the brand by no guide; without a room, at a shelf.
+    Written by `board_fold.sql` alone, in the transactions that change what it counts."""
+
+    __tablename__ = "board_line"
+    __table_args__ = (
+        Index(
+            "uq_board_line",
+            *("brand_id", "room_id", "store_id", "guide_id"),
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+        ),
+        Index("ix_board_line_room", "room_id"),
+        Index("ix_board_line_store", "store_id"),
+        Index("ix_board_line_guide", "guide_id"),
+    )
+    id: UUID = Field(
+        default_factory=uuid7, primary_key=True, sa_column_kwargs={"server_default": text("uuidv7()")}
+    )
+
+
+class BoardChange(BoardFigures, table=True):
+    """What a transaction that is under way changes of the boards: nobody else ever sees a row."""
+
+    __tablename__ = "board_change"
+    xact: int = Field(
+        sa_type=BigInteger,
+        primary_key=True,
+        sa_column_kwargs={"server_default": text("((pg_current_xact_id())::text)::bigint")},
+    )
+    seq: int | None = Field(default=None, sa_type=BigInteger, sa_column_args=(Identity(),), primary_key=True)
 
 
 class Credit(Row, table=True):
     """One that stands for each paid order. `why` keeps the touches, the rule and its version, as they were applied;
-    `policy_version` is the brand's policy that was in force when the order was placed.
+    `policy_version` is the brand's policy that was in force when the order was placed; `campaign_id` is that of the
+    touch that brought the buyer.
 
     Headquarters' decision on an appeal takes one back in full, which is then `superseded_at`, and books another, which
     has the `dispute_id`. `reversed_minor` and `superseded_at` are the only columns that change.
@@ -102,6 +195,7 @@ class Credit(Row, table=True):
         Index("ix_credit_store", "store_id", "id"),
         Index("ix_credit_guide", "guide_id", "id"),
         Index("ix_credit_member", "member_id"),
+        Index("ix_credit_campaign", "campaign_id", postgresql_where=OF_CAMPAIGN),
     )
     brand_id: UUID
     order_id: UUID
@@ -110,6 +204,7 @@ class Credit(Row, table=True):
     store_id: UUID | None = None
     guide_id: UUID | None = None
     link_id: UUID | None = None
+    campaign_id: UUID | None = None
     rule: str
     rule_version: int
     policy_version: int = Field(default=0, sa_column_kwargs={"server_default": "0"})

@@ -59,6 +59,15 @@ def _arrival(viewer: Arrival, fact: ViewerEntered | ViewerCarried) -> Iterator[R
         )
 
 
+@announces(ViewerEntered, ViewerCarried, CreditEarned, CreditReversed)
+def tell_board(fact: ViewerEntered | ViewerCarried | CreditEarned | CreditReversed) -> Iterator[RoomEvent]:
+    """That there is something to read, once a second: those of one second are one event to the broker."""
+    if fact.room_id is not None:
+        yield fact.event(
+            control_topic(fact.room_id), "board.changed", of=int(fact.at.timestamp()), at=fact.at
+        )
+
+
 @announces(ViewerEntered)
 def tell_entry(fact: ViewerEntered) -> Iterator[RoomEvent]:
     viewer = fact.viewer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 import anyio.to_thread
@@ -10,13 +11,15 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.params import Parameter
 from litestar.response import Redirect
-from litestar.status_codes import HTTP_201_CREATED, HTTP_302_FOUND
+from litestar.status_codes import HTTP_201_CREATED, HTTP_302_FOUND, HTTP_304_NOT_MODIFIED
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from server.attribution import credits, poster, service, shelf_codes
+from server.attribution import credits, inviting, poster, poster_template, service, shelf_codes
+from server.attribution.campaign_routes import ROUTES as CAMPAIGN_ROUTES
 from server.attribution.credits import CreditView
+from server.attribution.inviting import Invitation
 from server.attribution.policy_routes import ROUTES as POLICY_ROUTES
-from server.attribution.service import Invitation, TouchTaken
+from server.attribution.service import TouchTaken
 from server.attribution.store_routes import ROUTES as STORE_ROUTES
 from server.kit import qr
 from server.kit.clock import Clock
@@ -30,23 +33,27 @@ from server.orders.service import Placed, PlaceOrder
 
 Code = Annotated[str, Parameter(max_length=64)]
 A_WHILE = {"Cache-Control": "public, max-age=300"}
+LONGEST_QUERY = 1_000
 
 
 class Invite(msgspec.Struct, forbid_unknown_fields=True):
     """`channel` tells the inviter's links apart (`wechat`, `poster`); `screen` is a store's wall screen, whose code
-    stands for the store alone."""
+    stands for the store alone. Own words are a channel too (`社区团购群`), without spaces and capitals."""
 
     room_id: UUID
-    channel: Annotated[str, msgspec.Meta(max_length=32, pattern=r"^[a-z0-9_-]*$")] = ""
+    channel: Annotated[str, msgspec.Meta(max_length=32, pattern=r"^[^\sA-Z<>\"'&]*$")] = ""
+    campaign_id: UUID | None = None
 
 
 class InvitationMade(msgspec.Struct):
-    """`url` is to be sent on; `qr_url` and `poster_url` are paths of this site."""
+    """`url` is to be sent on; `qr_url` and `poster_url` are paths of this site. `friends`: how many came into the room
+    by this viewer's own links."""
 
     code: str
     url: str
     qr_url: str
     poster_url: str
+    friends: int = 0
 
 
 class Credits(msgspec.Struct):
@@ -62,15 +69,19 @@ async def invite(
     data: Invite, principal: Principal, session: AsyncSession, settings: Settings, clock: Clock
 ) -> InvitationMade:
     """The caller's own link into a room: a guide's, a manager's, or a viewer's re-share. Asked again it is the same."""
-    code = await service.invite(session, settings.secret, principal, data.room_id, data.channel, clock())
+    code = await inviting.invite(
+        session, settings.secret, principal, data.room_id, data.channel, clock(), data.campaign_id
+    )
+    is_member = principal.kind == "member"
+    friends = await inviting.friends(session, principal.id, data.room_id) if is_member else 0
     pictures = f"/api/invitations/{code}"
-    return InvitationMade(code, _url(settings, code), f"{pictures}/qr.svg", f"{pictures}/poster.png")
+    return InvitationMade(code, _url(settings, code), f"{pictures}/qr.svg", f"{pictures}/poster.png", friends)
 
 
 @get("/api/invitations/{code:str}", tags=["invitations"])
-async def show_invitation(code: Code, session: AsyncSession, settings: Settings) -> Invitation:
+async def show_invitation(code: Code, session: AsyncSession, settings: Settings, clock: Clock) -> Invitation:
     """Who invites, and where to."""
-    return await service.show(session, settings.secret, code)
+    return await inviting.show(session, settings.secret, code, clock())
 
 
 @post("/api/invitations/{code:str}/touches", status_code=HTTP_201_CREATED, tags=["invitations"])
@@ -82,38 +93,50 @@ async def touch(
 
 
 @get("/i/{code:str}", status_code=HTTP_302_FOUND, include_in_schema=False)
-async def open_invitation(code: Code, session: AsyncSession, settings: Settings, clock: Clock) -> Redirect:
-    invitation = await service.show(session, settings.secret, code)
+async def open_invitation(
+    request: Request[Any, Any, Any], code: Code, session: AsyncSession, settings: Settings, clock: Clock
+) -> Redirect:
+    """To the page that the code leads to, which finds the code in its own address: no cookie carries it. What else the
+    address had (`lang`, what a chat or an advertisement puts there) goes along."""
+    invitation = await inviting.show(session, settings.secret, code, clock())
     if invitation.product_id is not None:
         path = await shelf_codes.opened(session, settings.secret, code, clock())
-        return Redirect(path, status_code=HTTP_302_FOUND)
-    if invitation.room_id is None:
+    elif invitation.room_id is not None:
+        path = f"/live/{invitation.room_id}?i={code}"
+    else:
         raise NotFound
-    return Redirect(f"/live/{invitation.room_id}?i={code}", status_code=HTTP_302_FOUND)
+    given = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    more = [(key, value) for key, value in given if key not in ("i", "p")]
+    query = urlencode(more)
+    if more and len(query) <= LONGEST_QUERY:
+        path += f"&{query}"
+    return Redirect(path, status_code=HTTP_302_FOUND, headers={"Cache-Control": "no-store"})
 
 
 @get("/api/invitations/{code:str}/qr.svg", tags=["invitations"])
-async def qr_code(code: Code, session: AsyncSession, settings: Settings) -> Response[bytes]:
-    await service.show(session, settings.secret, code)
+async def qr_code(code: Code, session: AsyncSession, settings: Settings, clock: Clock) -> Response[bytes]:
+    await inviting.show(session, settings.secret, code, clock())
     return Response(qr.svg(_url(settings, code)), media_type="image/svg+xml; charset=utf-8", headers=A_WHILE)
 
 
 @get("/api/invitations/{code:str}/poster.png", tags=["invitations"])
 async def poster_picture(
-    code: Code, session: AsyncSession, settings: Settings, language: Literal["zh-CN", "en"] = "zh-CN"
+    request: Request[Any, Any, Any],
+    code: Code,
+    session: AsyncSession,
+    settings: Settings,
+    clock: Clock,
+    language: Literal["zh-CN", "en"] = "zh-CN",
 ) -> Response[bytes]:
-    """A picture to send on or print, 750×1,200."""
-    invitation = await service.show(session, settings.secret, code)
-    words = poster.PosterText(
-        url=_url(settings, code),
-        brand=invitation.brand,
-        title=invitation.title,
-        inviter=invitation.inviter,
-        store=invitation.store.name if invitation.store else invitation.brand,
-        language=language,
-    )
-    picture = await anyio.to_thread.run_sync(poster.poster_png, words)
-    return Response(picture, media_type="image/png", headers=A_WHILE)
+    """A picture to send on or print, 750×1,200, in the brand's template; asked for anew whenever it is shown."""
+    url = _url(settings, code)
+    words = await poster_template.of_link(session, settings.secret, code, url, language, clock())
+    headers = {"ETag": words.etag, "Cache-Control": "public, max-age=0, must-revalidate"}
+    if request.headers.get("if-none-match") == words.etag:
+        return Response(b"", status_code=HTTP_304_NOT_MODIFIED, headers=headers)
+    pictures = await poster_template.pictures_of(session, words)
+    picture = await anyio.to_thread.run_sync(poster.poster_png, words, pictures)
+    return Response(picture, media_type="image/png", headers=headers)
 
 
 class ShelfCode(msgspec.Struct, forbid_unknown_fields=True):
@@ -209,4 +232,5 @@ ROUTES = [
     order_credits,
     *STORE_ROUTES,
     *POLICY_ROUTES,
+    *CAMPAIGN_ROUTES,
 ]

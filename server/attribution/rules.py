@@ -12,7 +12,7 @@ import msgspec
 
 from server.attribution.policy import Policy
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 """Raise it with any change of `refusal`, `carrier` or `splits`: booked credits keep the one they were made by."""
 
 RELOAD = timedelta(minutes=10)
@@ -48,7 +48,8 @@ class MemberName(msgspec.Struct, frozen=True):
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """`member` is set for a re-share, and is then the inviter; otherwise the guide is, or the store."""
+    """`member` is set for a re-share, and is then the inviter; otherwise the guide is, or the store. `guide_gone`:
+    their account is disabled; `store_gone`: it is closed."""
 
     link_id: UUID
     code: str
@@ -57,10 +58,25 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     store: StoreName | None = None
     guide: GuideName | None = None
     member: MemberName | None = None
+    campaign_id: UUID | None = None
+    guide_gone: bool = False
+    store_gone: bool = False
 
     @property
     def inviter_id(self) -> UUID | None:
         return self.member.member_id if self.member else None
+
+    @property
+    def present_guide(self) -> GuideName | None:
+        """A guide who has left leaves their links to the store."""
+        return None if self.guide_gone else self.guide
+
+    @property
+    def notice(self) -> str | None:
+        """Whom it stands for no more."""
+        if self.store_gone:
+            return "store-closed"
+        return "guide-gone" if self.guide_gone else None
 
 
 class Touched(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +87,7 @@ class Touched(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime
     link: Link
     refused: str | None = None
+    campaign_id: UUID | None = None
 
 
 class Bound(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,12 +124,30 @@ class Carrier(msgspec.Struct, frozen=True):
     link_id: UUID | None = None
 
 
+class Reach(msgspec.Struct, frozen=True):
+    """Which stores a room is for, among those asked about; `None` is all, and guides without a store."""
+
+    stores: frozenset[UUID] | None = None
+
+    def takes(self, store_id: UUID | None, guide_id: UUID | None) -> bool:
+        """Whether these carry in the room. The brand, who is neither, always does."""
+        if self.stores is None or (store_id is None and guide_id is None):
+            return True
+        return store_id in self.stores
+
+
+EVERYWHERE = Reach()
+
+
 def refusal(member_id: UUID, chain: Sequence[Link]) -> str | None:
-    """Why a member's touch of `chain[0]` does not count; `chain` goes on with the links it was shared from."""
+    """Why a member's touch of `chain[0]` does not count; `chain` goes on with the links it was shared from. A link of a
+    closed store, and of a guide who had none and has left, stands for nobody."""
     if chain[0].inviter_id == member_id:
         return "self-invite"
     if any(link.inviter_id == member_id for link in chain[1:]):
         return "loop"
+    if chain[0].store_gone or (chain[0].guide_gone and chain[0].store is None):
+        return chain[0].notice
     return None
 
 
@@ -121,28 +156,36 @@ def is_reload(latest: Touched | None, link_id: UUID, now: datetime) -> bool:
 
 
 def carrier(
-    touches: Sequence[Touched], bound: Bound | None, room_store_id: UUID | None, now: datetime
+    touches: Sequence[Touched],
+    bound: Bound | None,
+    room_store_id: UUID | None,
+    now: datetime,
+    reach: Reach = EVERYWHERE,
 ) -> Carrier:
     """The guide that the member is bound to, while protected; else the last touch that counts and still carries; else
     the room's own store; else the brand. The link of that last touch is kept also where the bound guide carries: it
-    says who shared.
+    says who shared. A guide or store that the room is not for carries nobody there: the next rule decides.
 
     A touch or binding a little ahead of `now` counts: it was written by a process whose clock is ahead.
     """
-    valid = [t for t in touches if t.refused is None and t.until >= now]
+    valid = [t for t in touches if t.refused is None and t.until >= now and reach.takes(*carrier_of(t.link))]
     link = max(valid, key=lambda t: (t.at, t.touch_id)).link if valid else None
-    if bound is not None and bound.protects(max(now, bound.since)):
+    if bound is not None and bound.protects(max(now, bound.since)) and reach.takes(*bound.carrier):
         store_id, guide_id = bound.carrier
         rule = Rule.BOUND_GUIDE if guide_id else Rule.BOUND_STORE
         return Carrier(rule, store_id, guide_id, link.link_id if link else None)
     if link is not None:
-        return Carrier(Rule.LAST_TOUCH, *_carrier_of(link), link.link_id)
+        guide = link.present_guide
+        return Carrier(
+            Rule.LAST_TOUCH, carrier_of(link)[0], guide.account_id if guide else None, link.link_id
+        )
     if room_store_id is not None:
         return Carrier(Rule.ROOM_STORE, room_store_id)
     return Carrier(Rule.BRAND)
 
 
-def _carrier_of(link: Link) -> tuple[UUID | None, UUID | None]:
+def carrier_of(link: Link) -> tuple[UUID | None, UUID | None]:
+    """Store and guide."""
     return (
         link.store.store_id if link.store else None,
         link.guide.account_id if link.guide else None,
@@ -161,12 +204,12 @@ def rule_of(
             store_id,
         )  # without a store of one's own, it is the room's
 
-    if guide_id is not None and not (link and carried(_carrier_of(link))):
+    if guide_id is not None and not (link and carried(carrier_of(link))):
         return Rule.BOUND_GUIDE
     if bound is not None and bound.protects(now) and carried(bound.carrier):
         return Rule.BOUND_GUIDE if guide_id else Rule.BOUND_STORE
     if link is not None:
-        return Rule.LAST_TOUCH if _carrier_of(link)[0] in (None, store_id) else Rule.BOUND_STORE
+        return Rule.LAST_TOUCH if carrier_of(link)[0] in (None, store_id) else Rule.BOUND_STORE
     return Rule.ROOM_STORE if store_id is not None else Rule.BRAND
 
 
@@ -194,7 +237,7 @@ def sharers(chain: Sequence[Link], buyer_id: UUID) -> list[UUID]:
 
 class Ground(msgspec.Struct, frozen=True, kw_only=True):
     """What a credit stands on. `touches`: newest first; `chain`: the link that brought the buyer, then those it was
-    shared from; `placed_at`: when the order was; `policy`: the one in force then."""
+    shared from; `placed_at`: when the order was; `policy`: the one in force then; `reach`: the room's, as it is now."""
 
     placed_at: datetime
     policy: Policy
@@ -202,17 +245,24 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
     touches: Sequence[Touched] = ()
     chain: Sequence[Link] = ()
     bound: Bound | None = None
+    reach: Reach = EVERYWHERE
+
+    def deciding(self, link_id: UUID | None) -> Touched | None:
+        """The newest touch that counts of the link which brought the buyer."""
+        ours = [t for t in self.touches if t.refused is None and t.link.link_id == link_id]
+        return max(ours, key=lambda t: (t.at, t.touch_id), default=None)
 
 
 def why(rule: Rule, link_id: UUID | None, ground: Ground, amount_minor: int) -> dict[str, Any]:
     """What a credit keeps for its "why this credit" page, as plain JSON.
 
     `touches`: newest first, `counted` marks the one that decided, and `outcome` says it in one word for each
-    (`counted`, `brought`: it brought the buyer, whose guide is bound; `earlier`, `after-order`, or why it was refused);
+    (`counted`, `brought`: it brought the buyer, whose guide is bound; `earlier`, `after-order`, `out-of-reach`: the
+    room is not for that store; or why it was refused); `binding_out_of_reach`: the same of the bound guide's;
     `chain`: the inviters from the first to the one who brought the buyer; `sums`: in minor units.
     """
     newest = sorted(ground.touches, key=lambda t: (t.at, t.touch_id), reverse=True)
-    deciding = next((t for t in newest if t.refused is None and t.link.link_id == link_id), None)
+    deciding = ground.deciding(link_id)
     by_binding = rule in (Rule.BOUND_GUIDE, Rule.BOUND_STORE)
 
     def outcome(touch: Touched) -> str:
@@ -220,7 +270,9 @@ def why(rule: Rule, link_id: UUID | None, ground: Ground, amount_minor: int) -> 
             return touch.refused
         if touch is deciding:
             return "brought" if by_binding else "counted"
-        return "after-order" if touch.at > ground.placed_at else "earlier"
+        if touch.at > ground.placed_at:
+            return "after-order"
+        return "earlier" if ground.reach.takes(*carrier_of(touch.link)) else "out-of-reach"
 
     body: dict[str, Any] = msgspec.to_builtins(
         {
@@ -244,6 +296,8 @@ def why(rule: Rule, link_id: UUID | None, ground: Ground, amount_minor: int) -> 
             "window_days": ground.policy.window_days,
             "placed_at": ground.placed_at,
             "binding": ground.bound,
+            "binding_out_of_reach": ground.bound is not None
+            and not ground.reach.takes(*ground.bound.carrier),
         }
     )
     return body
@@ -272,6 +326,7 @@ def tags(orders: int, earlier_visits: int) -> list[str]:
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     visits: int = 0
+    new_members: int = 0
     orders: int = 0
     amount_minor: int = 0
     reversed_minor: int = 0
@@ -283,6 +338,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     def __add__(self, other: Figures) -> Figures:
         return Figures(
             visits=self.visits + other.visits,
+            new_members=self.new_members + other.new_members,
             orders=self.orders + other.orders,
             amount_minor=self.amount_minor + other.amount_minor,
             reversed_minor=self.reversed_minor + other.reversed_minor,
@@ -298,11 +354,17 @@ class Ranked(msgspec.Struct, frozen=True):
 def ranking(figures: Mapping[GuideName, Figures]) -> list[Ranked]:
     """By net amount, then orders, then visits. Equal ones share a rank, and the next rank is left out (1, 1, 3)."""
     rows = sorted(figures.items(), key=lambda row: (*_merit(row[1]), row[0].name, str(row[0].account_id)))
-    ranked: list[Ranked] = []
-    for place, (guide, own) in enumerate(rows, start=1):
-        tied = ranked and _merit(ranked[-1].figures) == _merit(own)
-        ranked.append(Ranked(ranked[-1].rank if tied else place, guide, own))
-    return ranked
+    return [
+        Ranked(rank, *row) for rank, row in zip(ranks([_merit(own) for _, own in rows]), rows, strict=True)
+    ]
+
+
+def ranks(merits: Sequence[object]) -> list[int]:
+    """Of those that are in order: equal ones share a rank, and the next rank is left out (1, 1, 3)."""
+    found: list[int] = []
+    for place, merit in enumerate(merits):
+        found.append(found[-1] if place and merits[place - 1] == merit else place + 1)
+    return found
 
 
 def _merit(figures: Figures) -> tuple[int, int, int]:

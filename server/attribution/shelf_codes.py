@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from server.attribution import codes, service
+from server.attribution import codes, inviting
 from server.attribution.models import InvitationLink
 from server.attribution.rules import StoreName
 from server.catalog import service as catalog
@@ -69,7 +69,7 @@ async def make(
         channel=SHELF,
         created_at=now,
     )
-    return await service.keep(session, secret, link)
+    return await inviting.keep(session, secret, link)
 
 
 async def show(session: AsyncSession, secret: str, code: str) -> ShelfProduct:
@@ -102,6 +102,7 @@ _SHOWING = text(
     SELECT r.id FROM room r JOIN shelf_item i ON i.room_id = r.id
     WHERE i.product_id = :product_id AND r.brand_id = :brand_id AND r.audience = 'public'
       AND r.state IN ('warming', 'live', 'paused') AND (r.store_id IS NULL OR r.store_id = :store_id)
+      AND room_reaches(r.id, :store_id)
     ORDER BY r.store_id IS NULL, r.state = 'live' DESC, r.id DESC LIMIT 1
     """
 )
@@ -123,7 +124,7 @@ async def opened(session: AsyncSession, secret: str, code: str, now: datetime) -
         channel=SHELF,
         created_at=now,
     )
-    return f"/live/{room_id}?i={await service.keep(session, secret, into)}&p={link.product_id}"
+    return f"/live/{room_id}?i={await inviting.keep(session, secret, into)}&p={link.product_id}"
 
 
 async def order(

@@ -1,4 +1,4 @@
-"""Product pictures: whatever a phone or camera made becomes one WebP of at most 800 px, without metadata."""
+"""Pictures: whatever a phone or camera made becomes one WebP, a product's of at most 800 px, without metadata."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ MOST_BYTES = 10 * 1024 * 1024
 MOST_PIXELS = 64_000_000
 """Decoded, 64 megapixels are 190 MB; phones make up to 50 with their largest setting."""
 EDGE = 800
+LARGE_EDGE = 1_600
+"""Of what is seen large, behind a poster's words."""
 MOST_JPEG_BYTES = 300_000
 """Some chats leave a larger picture out."""
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
@@ -27,9 +29,17 @@ class UnreadablePicture(Problem):
     status, slug, title = 422, "unreadable-picture", "This is no picture that can be read"
 
 
-async def prepare(body: bytes) -> tuple[str, bytes]:
-    """(SHA-256 in hex, WebP). Raises `UnreadablePicture` (422)."""
-    return await asyncio.get_running_loop().run_in_executor(_THREADS, _prepare, body)
+async def prepare(body: bytes, edge: int = EDGE) -> tuple[str, bytes]:
+    """(SHA-256 in hex, WebP of at most `edge` px). Raises `UnreadablePicture` (422)."""
+    webp, _ = await shrink(body, edge)
+    return hashlib.sha256(webp).hexdigest(), webp
+
+
+async def shrink(
+    body: bytes, edge: int = EDGE, formats: tuple[str, ...] = FORMATS
+) -> tuple[bytes, tuple[int, int]]:
+    """(WebP without metadata, (width, height) of at most `edge` pixels). Raises `UnreadablePicture` (422)."""
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, _shrink, body, edge, formats)
 
 
 async def as_jpeg(webp: bytes) -> bytes:
@@ -51,29 +61,28 @@ def _as_jpeg(webp: bytes) -> bytes:
     return out.getvalue()
 
 
-def _prepare(body: bytes) -> tuple[str, bytes]:
+def _shrink(body: bytes, edge: int, formats: tuple[str, ...]) -> tuple[bytes, tuple[int, int]]:
     try:
-        with Image.open(BytesIO(body), formats=FORMATS) as checked:
+        with Image.open(BytesIO(body), formats=formats) as checked:
             if checked.width * checked.height > MOST_PIXELS:
                 raise UnreadablePicture("Too many pixels", most_pixels=MOST_PIXELS)
             checked.verify()
-        with Image.open(BytesIO(body), formats=FORMATS) as opened:
-            opened.draft("RGB", (2 * EDGE, 2 * EDGE))  # JPEG decodes no larger than needed
-            shown = _small(opened)
+        with Image.open(BytesIO(body), formats=formats) as opened:
+            opened.draft("RGB", (2 * edge, 2 * edge))  # JPEG decodes no larger than needed
+            shown = _small(opened, edge)
     except UnreadablePicture:
         raise
     except Exception as error:  # decoders trip over hostile bytes in every way there is
         raise UnreadablePicture from error
     out = BytesIO()
     shown.save(out, "WEBP", quality=82, method=4)
-    webp = out.getvalue()
-    return hashlib.sha256(webp).hexdigest(), webp
+    return out.getvalue(), shown.size
 
 
-def _small(picture: Image.Image) -> Image.Image:
+def _small(picture: Image.Image, edge: int) -> Image.Image:
     upright = ImageOps.exif_transpose(picture)
     plain = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
-    plain.thumbnail((EDGE, EDGE), Image.Resampling.LANCZOS)
+    plain.thumbnail((edge, edge), Image.Resampling.LANCZOS)
     if (profile := picture.info.get("icc_profile")) and plain.mode == picture.mode:
         plain = _in_srgb(plain, profile)
     bare = Image.new(plain.mode, plain.size)  # a new one has no EXIF, no profile, no comment

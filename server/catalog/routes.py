@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from litestar import Request, Response, get, patch, post, put
 from litestar.params import Parameter
-from litestar.status_codes import HTTP_202_ACCEPTED, HTTP_304_NOT_MODIFIED
+from litestar.status_codes import HTTP_201_CREATED, HTTP_202_ACCEPTED, HTTP_304_NOT_MODIFIED
 from msgspec import UNSET, UnsetType
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -166,6 +166,28 @@ async def import_sheet(
     return Response(JobView.of(job), status_code=HTTP_202_ACCEPTED, headers=headers)
 
 
+class PictureKept(msgspec.Struct):
+    """`picture` is its hash, by which other things name it; `url` a path of this site."""
+
+    picture: str
+    url: str
+
+
+@post(
+    "/api/pictures",
+    status_code=HTTP_201_CREATED,
+    guards=KEEPS_CATALOG,
+    request_max_body_size=pictures.MOST_BYTES,
+    tags=["catalog"],
+)
+async def keep_picture(body: bytes, session: AsyncSession) -> PictureKept:
+    """For a poster: a logo or a background, kept at up to 1,600 px. The picture file itself as the body, at most 10 MB:
+    JPEG, PNG, WebP, GIF, AVIF or BMP. Raises `unreadable-picture` (422)."""
+    sha256, webp = await pictures.prepare(body, pictures.LARGE_EDGE)
+    await service.keep_picture(session, sha256, webp)
+    return PictureKept(sha256, f"/images/{sha256}.webp")
+
+
 @get("/images/{name:str}", tags=["catalog"], media_type="image/webp")
 async def image(name: str, request: Request[Any, Any, Any], session: AsyncSession) -> Response[bytes]:
     """A picture by the hash of its bytes: it never changes, so browsers keep it for good. With the ending `jpg` the
@@ -184,4 +206,4 @@ async def image(name: str, request: Request[Any, Any, Any], session: AsyncSessio
     return Response(shown, media_type=IMAGE_TYPES[ending], headers=headers)
 
 
-ROUTES = [listing, create, show, change, add_sku, set_image, import_sheet, image]
+ROUTES = [listing, create, show, change, add_sku, set_image, import_sheet, keep_picture, image]

@@ -15,7 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from server.chat.models import ChatMessage, ModerationAct, RoomModerator
 from server.chat.rules import may_moderate, may_speak
 from server.kit.paging import PAGE, before
-from server.kit.principal import Principal
+from server.kit.principal import INVITES, Principal
 from server.kit.problems import Forbidden, NotFound
 
 
@@ -28,12 +28,21 @@ class Place(msgspec.Struct, frozen=True):
 
 
 async def place(session: AsyncSession, who: Principal, room_id: UUID) -> Place:
-    """Raises `NotFound`, also for another brand's room."""
+    """Raises `NotFound`, also for another brand's room and for one that is not for the guide's or manager's store."""
     found = await session.execute(
-        text("SELECT id, brand_id, store_id FROM room WHERE id = :room_id"), {"room_id": room_id}
+        text(
+            "SELECT id, brand_id, store_id FROM room "
+            "WHERE id = :room_id AND brand_id = :brand_id AND (NOT :narrow OR room_reaches(id, :store_id))"
+        ),
+        {
+            "room_id": room_id,
+            "brand_id": who.brand_id,
+            "narrow": who.role in INVITES,
+            "store_id": who.store_id,
+        },
     )
     row = found.first()
-    if row is None or row.brand_id != who.brand_id:
+    if row is None:
         raise NotFound
     return Place(*row)
 

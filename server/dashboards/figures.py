@@ -1,4 +1,5 @@
-"""A room's figures, counted from the truth: orders, tips, visits, lines, and the minutes that the recorder kept.
+"""A room's figures, counted from the truth: orders, tips, lines, and the minutes that the recorder kept; visits and
+what stores and guides sold are the boards' (`attribution.models.BoardLine`).
 
 An order counts as paid from the moment it was paid, whatever became of it; what went back for its goods is
 `refunded_minor` (money that came twice or too late was never a sale, and neither is its way back).
@@ -96,7 +97,8 @@ async def audience(session: AsyncSession, room_id: UUID) -> Audience:
         await session.execute(
             text(
                 """
-                SELECT peak_watching, (SELECT count(*) FROM visit WHERE room_id = :room_id), likes,
+                SELECT peak_watching,
+                       (SELECT coalesce(sum(visits), 0)::int FROM board_line WHERE room_id = :room_id), likes,
                        (SELECT count(*) FROM chat_message WHERE room_id = :room_id AND deleted_at IS NULL)
                 FROM room WHERE id = :room_id
                 """
@@ -145,11 +147,9 @@ async def stores(session: AsyncSession, room_id: UUID) -> list[StoreSales]:
     rows = await session.execute(
         text(
             """
-            SELECT s.id, s.name, sum(o.amount_minor)::bigint AS amount_minor, count(*) AS orders
-            FROM orders o
-            LEFT JOIN credit c ON c.order_id = o.id AND c.superseded_at IS NULL AND c.dispute_id IS NOT NULL
-            JOIN store s ON s.id = CASE WHEN c.id IS NULL THEN o.store_id ELSE c.store_id END
-            WHERE o.room_id = :room_id AND o.paid_at IS NOT NULL
+            SELECT s.id, s.name, sum(l.amount_minor)::bigint AS amount_minor, sum(l.orders)::int AS orders
+            FROM board_line l JOIN store s ON s.id = l.store_id
+            WHERE l.room_id = :room_id AND l.orders > 0
             GROUP BY s.id ORDER BY amount_minor DESC, s.name, s.id
             """
         ),
@@ -179,13 +179,10 @@ async def guides(session: AsyncSession, room_id: UUID) -> list[GuideSales]:
     rows = await session.execute(
         text(
             """
-            SELECT g.id, g.name, s.name, count(*), sum(o.amount_minor)::bigint AS amount_minor
-            FROM orders o
-            LEFT JOIN credit c ON c.order_id = o.id AND c.superseded_at IS NULL AND c.dispute_id IS NOT NULL
-            JOIN account g ON g.id = CASE WHEN c.id IS NULL THEN o.guide_id ELSE c.guide_id END
-            LEFT JOIN store s ON s.id = CASE WHEN c.id IS NULL THEN o.store_id ELSE c.store_id END
-            WHERE o.room_id = :room_id AND o.paid_at IS NOT NULL
-            GROUP BY g.id, s.name ORDER BY amount_minor DESC, g.id LIMIT :top
+            SELECT g.id, g.name, s.name, l.orders, l.amount_minor
+            FROM board_line l JOIN account g ON g.id = l.guide_id LEFT JOIN store s ON s.id = l.store_id
+            WHERE l.room_id = :room_id AND l.orders > 0
+            ORDER BY l.amount_minor DESC, g.id LIMIT :top
             """
         ),
         {"room_id": room_id, "top": TOP},

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 from time import monotonic
@@ -15,7 +13,9 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from live.room import Phase
+from server.attribution import lines
 from server.dashboards import figures
+from server.dashboards.board import Standings
 from server.dashboards.checks import verify as verify
 from server.dashboards.figures import (
     Audience,
@@ -26,15 +26,14 @@ from server.dashboards.figures import (
     ProductSales,
     StoreSales,
 )
+from server.kit.clock import Clock
 from server.kit.database import Database
+from server.kit.latest import Latest
 from server.kit.problems import Conflict
 from server.rooms.models import Room
 
-FRESH_S = 1.0
-RESTS = 10
-"""A count is good for so many times as long as it took: however much a room has seen, counting it takes no more than a
-tenth of the time."""
-REMEMBERED = 200
+BOARD_FRESH_S, BOARD_RESTS = 0.3, 2
+"""A board is looked at while it changes: fresher than figures, and read for half of the time at most."""
 
 
 class NotEnded(Conflict):
@@ -101,29 +100,31 @@ class LatestFigures:
 
     def __init__(self, database: Database, time: Callable[[], float] = monotonic) -> None:
         self._database = database
-        self._time = time
-        self._known: OrderedDict[UUID, tuple[float, RoomFigures]] = OrderedDict()  # good until when, what
-        self._counting: dict[UUID, asyncio.Lock] = {}
+        self._rooms: Latest[UUID, RoomFigures] = Latest(self._count, time=time)
 
     async def of(self, room_id: UUID, watching: int) -> RoomFigures:
-        lock = self._counting.setdefault(room_id, asyncio.Lock())
-        async with lock:
-            known = self._known.get(room_id)
-            if known is None or self._time() > known[0]:
-                began = self._time()
-                async with self._database.transaction() as session:
-                    counted = await room_figures(session, room_id, watching)
-                took = self._time() - began
-                known = (began + max(FRESH_S, took * RESTS), counted)
-                self._remember(room_id, known)
-        return msgspec.structs.replace(known[1], watching=watching)
+        return msgspec.structs.replace(await self._rooms.of(room_id), watching=watching)
 
-    def _remember(self, room_id: UUID, known: tuple[float, RoomFigures]) -> None:
-        self._known[room_id] = known
-        self._known.move_to_end(room_id)
-        if len(self._known) > REMEMBERED:
-            oldest, _ = self._known.popitem(last=False)
-            self._counting.pop(oldest, None)
+    async def _count(self, room_id: UUID) -> RoomFigures:
+        async with self._database.transaction() as session:
+            return await room_figures(session, room_id, watching=0)
+
+
+class RoomBoards:
+    """This process's latest standings of each room, however many look at them."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._rooms: Latest[UUID, Standings] = Latest(self._read, fresh_s=BOARD_FRESH_S, rests=BOARD_RESTS)
+
+    async def of(self, room_id: UUID) -> Standings:
+        return await self._rooms.of(room_id)
+
+    async def _read(self, room_id: UUID) -> Standings:
+        at = self._clock()
+        async with self._database.transaction() as session:
+            return Standings(await lines.of_room(session, room_id), at)
 
 
 async def keep_report(session: AsyncSession, room_id: UUID, now: datetime) -> None:

@@ -21,10 +21,13 @@ from server.accounts.models import Account
 from server.accounts.service import NewAccount
 from server.attribution import service as attribution
 from server.brands import service as brands
+from server.carrying import service as carrying
+from server.carrying.models import Carrying
+from server.carrying.service import SetCarrying
 from server.catalog import service as catalog
 from server.catalog.models import Product, Sku
 from server.catalog.service import SkuDraft
-from server.demo import pictures
+from server.demo import pictures, talk
 from server.demo.goods import GOODS
 from server.flash_sales import service as flash_sales
 from server.flash_sales.models import FlashSale
@@ -40,6 +43,8 @@ from server.members.rules import phone
 from server.members.tokens import member_tokens
 from server.rooms import media, shelf
 from server.rooms import service as rooms
+from server.rooms.kinds import templates
+from server.rooms.kinds.templates import Terms
 from server.rooms.models import Room
 from server.rooms.rules import Audience
 from server.stock import service as stock
@@ -54,6 +59,8 @@ SALE_STOCK = 100
 MORE_STOCK = 800
 """Comes in when headquarters has no more for a sale: the demo runs for weeks."""
 SALE_FOR = timedelta(hours=24)
+GREETING = "欢迎来到湖滨店，想试喝、想看实物都可以来店里找我们"
+PICK_UP_NOTE = "一楼服务台，每天 10:00–21:00"
 VIEWER_PHONE = "13800000000"
 """As it is typed; kept as `rules.phone` has it."""
 
@@ -66,6 +73,7 @@ STAFF = (
     ("guide", "guide", "导购小李", Role.GUIDE, "first"),
     ("other_manager", "other-manager", "何店长", Role.MANAGER, "second"),
     ("other_guide", "other-guide", "导购小赵", Role.GUIDE, "second"),
+    ("distributor", "distributor", "经销商老吴", Role.DISTRIBUTOR, None),
 )
 
 
@@ -106,6 +114,7 @@ async def _make(session: AsyncSession, settings: Settings, now: datetime) -> Non
     room = await rooms.create(
         session, host, title="春茶上新 · 总部直播间", audience=Audience.PUBLIC, demo=True
     )
+    goods = []
     for good in GOODS:
         product = await catalog.create_product(
             session,
@@ -117,7 +126,14 @@ async def _make(session: AsyncSession, settings: Settings, now: datetime) -> Non
         drawn = pictures.product(good.shape, good.backdrop, good.body, good.accent)
         await catalog.picture_product(session, product, drawn)
         await rooms.put_on_shelf(session, owner, room.id, product.id)
+        goods.append(product.id)
+    await templates.create(
+        session, owner, Terms(name="门店日播", title="{门店} · {日期}上新", product_ids=goods)
+    )
     session.add(Member(brand_id=brand.id, name="王女士", phone=phone(VIEWER_PHONE)))
+    guide = await _principal(session, "guide")
+    code = await attribution.invite(session, settings.secret, guide, room.id, "", now)
+    await talk.seed(session, settings, guide, code, now)
 
 
 async def _room_on_air(session: AsyncSession, brand_id: UUID, host: Principal, now: datetime) -> Room:
@@ -167,6 +183,7 @@ async def _keys(session: AsyncSession, settings: Settings, now: datetime) -> dic
         store.code: store
         for store in (await session.exec(select(Store).where(Store.brand_id == owner.brand_id))).all()
     }
+    await _carry(session, room, stores_by_code["HZ01"], now)
     gift = (await session.exec(select(Gift).where(Gift.brand_id == owner.brand_id, Gift.position == 0))).one()
     guide = await _principal(session, "guide")
     code = await attribution.invite(session, settings.secret, guide, room.id, "", now)
@@ -189,12 +206,25 @@ async def _keys(session: AsyncSession, settings: Settings, now: datetime) -> dic
     }
 
 
+async def _carry(session: AsyncSession, room: Room, store: Store, now: datetime) -> None:
+    """The first store makes the room its own, once."""
+    if await session.get(Carrying, (room.id, store.id)) is not None:
+        return
+    order = [card.product_id for card in await shelf.cards(session, room)]
+    own = SetCarrying(
+        GREETING, pick_up_note=PICK_UP_NOTE, shelf_order=list(dict.fromkeys([*order[:1], *order[-1:]]))
+    )
+    await carrying.change(session, await _principal(session, "manager"), store.id, room.id, own, now)
+
+
 async def _accounts(
     session: AsyncSession, settings: Settings, brand_id: UUID, now: datetime
 ) -> dict[str, dict[str, str]]:
     found = {}
     for role, login in [*((row[0], row[1]) for row in STAFF), ("other_brand_owner", "other-brand-owner")]:
-        account = (await session.exec(select(Account).where(Account.login == login))).one()
+        account = (await session.exec(select(Account).where(Account.login == login))).first()
+        if account is None:  # a folder from before there was this one
+            continue
         found[role] = {
             "login": login,
             "password": password_of(settings, login),

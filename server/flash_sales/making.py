@@ -29,6 +29,12 @@ class RoomEnded(Conflict):
     slug, title = "wrong-state", "The room's state does not allow this"
 
 
+class NoShelf(Conflict):
+    """A room of this kind sells nothing: no products, no pins, no flash sales."""
+
+    slug, title = "no-shelf", "This session has no shelf: nothing is sold in it"
+
+
 class Quota(msgspec.Struct, frozen=True):
     """Units of a SKU (of the sale's only one, where none is named) for the viewers that one store brought."""
 
@@ -51,13 +57,17 @@ class NewSale(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def must_be_on(session: AsyncSession, room_id: UUID) -> None:
-    """The room has not ended, and does not end before this transaction. To be asked before a sale that others see is
-    locked, since the end of a room locks the room and then its sales. Raises `RoomEnded` (409), `NotFound`."""
-    row = await session.execute(text("SELECT state FROM room WHERE id = :id FOR SHARE"), {"id": room_id})
-    if (state := row.scalar_one_or_none()) is None:
+    """The room sells and has not ended, and that stays so until this transaction ends. To be asked before a sale that
+    others see is locked, since the end of a room locks the room and then its sales. Raises `RoomEnded`, `NoShelf`
+    (409), `NotFound`."""
+    asked = "SELECT state, CAST(shows->'shelf' AS boolean) AS shelf FROM room WHERE id = :id FOR SHARE"
+    room = (await session.execute(text(asked), {"id": room_id})).one_or_none()
+    if room is None:
         raise NotFound
-    if state == "ended":
-        raise RoomEnded(state=state, reason="room-ended")
+    if not room.shelf:
+        raise NoShelf
+    if room.state == "ended":
+        raise RoomEnded(state=room.state, reason="room-ended")
 
 
 async def create(
@@ -72,7 +82,8 @@ async def create(
     """A scheduled sale with its own pools, allotted from headquarters'. The same key gives the same sale, as it is by
     then; `asked` is the hash of what came with it.
 
-    Raises `OutOfStock`, `RoomEnded` (409), `KeyReused`, `Invalid` (422), `NotFound` for another brand's store.
+    Raises `OutOfStock`, `RoomEnded`, `NoShelf` (409), `KeyReused`, `Invalid` (422), `NotFound` for another brand's
+    store.
     """
     skus = [offer.sku_id for offer in new.offers]
     if len(set(skus)) < len(skus):

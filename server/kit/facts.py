@@ -23,13 +23,15 @@ from server.kit.ids import uuid7
 
 
 class Remembered(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a member's timeline."""
+    """One line of a member's timeline. All that is told under one `gathers` is one line, at the time and with the data
+    of the latest."""
 
     member_id: UUID
     kind: str
     store_id: UUID | None = None
     room_id: UUID | None = None
     data: dict[str, Any] = {}
+    gathers: UUID | None = None
 
 
 class Fact(msgspec.Struct, kw_only=True, frozen=True, tag_field="kind"):

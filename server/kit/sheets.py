@@ -6,15 +6,21 @@ import csv
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from io import BytesIO, StringIO
+from typing import Any
 from zipfile import ZipFile
 
 import msgspec
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.styles import Font
 
+from server.kit.clock import SHOP_ZONE
 from server.kit.problems import Problem
 
 MOST_UNPACKED = 64 * 1024 * 1024
 """Bytes of an XLSX once unpacked: a small file can hold a large one."""
+MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 EXACT = 10**15
 """A spreadsheet keeps 15 digits of a number; what had more was changed before we saw it."""
 
@@ -134,3 +140,34 @@ def harmless(text: str) -> str:
     """Never a formula: people choose their names and words, and a spreadsheet runs what begins like one (OWASP, CSV
     injection)."""
     return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+# Writing
+
+
+def cell(sheet: Any, value: Any, *, bold: bool = False) -> WriteOnlyCell:
+    """For a write-only sheet: a text, a number, an amount or a time, the shop's; never a formula."""
+    match value:
+        case datetime():
+            made = WriteOnlyCell(sheet, value.astimezone(SHOP_ZONE).replace(tzinfo=None))
+            made.number_format = "yyyy-mm-dd hh:mm:ss"
+        case Decimal():
+            made = WriteOnlyCell(sheet, value)
+            made.number_format = "0.00"
+        case str():
+            made = WriteOnlyCell(sheet, harmless(_printable(value)))
+            made.data_type = "s"
+        case _:
+            made = WriteOnlyCell(sheet, value)
+    if bold:
+        made.font = Font(bold=True)
+    return made
+
+
+def yuan(minor: int) -> Decimal:
+    return Decimal(minor) / 100
+
+
+def _printable(text: str) -> str:
+    """XML has no control characters."""
+    return "".join(c for c in text if c >= " " or c in "\t\n\r")

@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID, uuid5
 
 import msgspec
-from sqlalchemy import false, or_, text
+from sqlalchemy import TextClause, false, or_, text
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -160,8 +160,7 @@ async def timeline(
 # What the relay brings
 
 # FOR SHARE waits for a merge that is under way and then sees it, so that no line is left with a merged guest.
-_REMEMBER = text(
-    """
+_LINES = """
     WITH line AS (
         SELECT u.id, m.brand_id, coalesce(m.merged_into, m.id) AS member_id, u.store_id, u.room_id, u.kind, u.at,
                u.fact_id, u.data
@@ -172,19 +171,41 @@ _REMEMBER = text(
         JOIN member m ON m.id = u.member_id
         FOR SHARE OF m)
     INSERT INTO timeline_entry (id, brand_id, member_id, store_id, room_id, kind, at, fact_id, data)
+"""
+_REMEMBER = text(
+    f"""
+    {_LINES}
     SELECT id, brand_id, member_id, store_id, room_id, kind, at, fact_id, CAST(data AS jsonb) FROM line
     ON CONFLICT (member_id, fact_id, kind) DO NOTHING
-    """
+    """  # noqa: S608  constants of this module
 )
+# With a new id the line stands where its time is.
+_GATHER = text(
+    f"""
+    {_LINES}
+    SELECT DISTINCT ON (member_id, fact_id, kind)
+           id, brand_id, member_id, store_id, room_id, kind, at, fact_id, CAST(data AS jsonb) FROM line
+    ORDER BY member_id, fact_id, kind, at DESC, id DESC
+    ON CONFLICT (member_id, fact_id, kind) DO UPDATE SET id = excluded.id, at = excluded.at, data = excluded.data
+    WHERE timeline_entry.at < excluded.at
+    """  # noqa: S608  constants of this module
+)
+
+Lines = Sequence[tuple[Fact, UUID, Remembered]]
 
 
 async def remember(session: AsyncSession, facts: Sequence[Fact]) -> None:
-    """Write what these facts say of members to their timelines, in one statement; told again, nothing is added."""
+    """Write what these facts say of members to their timelines; told again, nothing is added."""
     lines = [(fact, line_id, line) for fact in facts for line_id, line in _lines(fact)]
+    await _write(session, _REMEMBER, [one for one in lines if one[2].gathers is None])
+    await _write(session, _GATHER, [one for one in lines if one[2].gathers is not None])
+
+
+async def _write(session: AsyncSession, statement: TextClause, lines: Lines) -> None:
     if not lines:
         return
     await session.execute(
-        _REMEMBER,
+        statement,
         {
             "ids": [uuid7() for _ in lines],
             "member_ids": [line.member_id for _, _, line in lines],
@@ -203,6 +224,9 @@ def _lines(fact: Fact) -> Iterator[tuple[UUID, Remembered]]:
     of one member and kind (two orders of a batch) one made of it."""
     told: dict[tuple[UUID, str], list[Remembered]] = defaultdict(list)
     for line in fact.remembered():
+        if line.gathers is not None:
+            yield line.gathers, line
+            continue
         before_it = told[line.member_id, line.kind]
         if line not in before_it:
             yield uuid5(fact.fact_id, str(len(before_it))) if before_it else fact.fact_id, line

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Sequence
-from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,14 +12,11 @@ from uuid import UUID
 import anyio
 import anyio.to_thread
 from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.styles import Font
 from sqlmodel import col
 
-from server.kit.clock import SHOP_ZONE
 from server.kit.database import Database
 from server.kit.principal import Principal
-from server.kit.sheets import harmless
+from server.kit.sheets import cell, yuan
 from server.orders import reading, views
 from server.orders.models import Order
 from server.orders.reading import Filter
@@ -30,7 +25,6 @@ from server.orders.views import OrderView
 PAGE = 500
 MOST = 100_000
 """Orders of one workbook, the newest; dates narrow it to the others."""
-MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _CHUNK = 64 * 1024
 
 ORDERS = {
@@ -90,7 +84,7 @@ class _Book:
         self._orders, self._lines = (self._book.create_sheet(title) for title in SHEETS[language])
         for sheet, header in ((self._orders, ORDERS[language]), (self._lines, LINES[language])):
             sheet.freeze_panes = "A2"
-            sheet.append([self._cell(sheet, title, bold=True) for title in header])
+            sheet.append([cell(sheet, title, bold=True) for title in header])
 
     def add(self, orders: Sequence[OrderView]) -> None:
         for order in orders:
@@ -116,7 +110,7 @@ class _Book:
             (order.member.phone if order.member else "") or "",
             "; ".join(f"{line.title} x {line.quantity}" for line in order.lines),
             sum(line.quantity for line in order.lines),
-            *map(_yuan, (order.amount_minor, order.paid_minor, order.refunded_minor, order.refund_due_minor)),
+            *map(yuan, (order.amount_minor, order.paid_minor, order.refunded_minor, order.refund_due_minor)),
             order.store.name if order.store else "",
             order.guide.name if order.guide else "",
             self._word(order.ships_from),
@@ -134,40 +128,14 @@ class _Book:
             self._word(order.status),
             line.title,
             str(line.sku_id),
-            _yuan(line.price_minor),
+            yuan(line.price_minor),
             line.quantity,
             line.refunded,
-            _yuan(line.price_minor * line.quantity),
+            yuan(line.price_minor * line.quantity),
         )
 
     def _append(self, sheet: Any, values: Iterable[Any]) -> None:
-        sheet.append([self._cell(sheet, value) for value in values])
-
-    def _cell(self, sheet: Any, value: Any, *, bold: bool = False) -> Any:
-        match value:
-            case datetime():
-                cell = WriteOnlyCell(sheet, value.astimezone(SHOP_ZONE).replace(tzinfo=None))
-                cell.number_format = "yyyy-mm-dd hh:mm:ss"
-            case Decimal():
-                cell = WriteOnlyCell(sheet, value)
-                cell.number_format = "0.00"
-            case str():
-                cell = WriteOnlyCell(sheet, harmless(_printable(value)))
-                cell.data_type = "s"
-            case _:
-                cell = WriteOnlyCell(sheet, value)
-        if bold:
-            cell.font = Font(bold=True)
-        return cell
-
-
-def _yuan(minor: int) -> Decimal:
-    return Decimal(minor) / 100
-
-
-def _printable(text: str) -> str:
-    """XML has no control characters."""
-    return "".join(c for c in text if c >= " " or c in "\t\n\r")
+        sheet.append([cell(sheet, value) for value in values])
 
 
 async def workbook(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import secrets
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import text, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from server.brands.names import wrong
 from server.kit.facts import record
 from server.kit.principal import Principal
 from server.kit.problems import NotFound, Problem
@@ -28,11 +31,20 @@ class WrongPickUpCode(Problem):
     status, slug, title = 409, "wrong-pick-up-code", "No order waits under this pick-up code"
 
 
+class PickUpAt(msgspec.Struct, frozen=True):
+    """`note` is what the store says about it."""
+
+    store_id: UUID
+    name: str
+    address: str
+    note: str
+
+
 async def set_delivery(
     session: AsyncSession, member: Principal, order_id: UUID, delivery: dict[str, Any], now: datetime
 ) -> None:
-    """Where it goes: an address typed or of the member's book (the order keeps its own copy), or an open store of the
-    brand to pick it up at. Until it is on its way.
+    """Where it goes: an address typed or of the member's book (the order keeps its own copy), or one of
+    `pick_up_at`. Until it is on its way.
 
     Raises `WrongStatus` (409), `NotFound`, `Invalid` (422).
     """
@@ -44,14 +56,46 @@ async def set_delivery(
         book = await addresses.use(session, order.member_id, UUID(delivery["address_id"]), now)
         delivery = {"method": "delivery", **book.label(), "note": delivery["note"]}
     if delivery["method"] == "pick_up":
-        store = await stores.open_store(session, order.brand_id, UUID(delivery["store_id"]))
-        delivery = {**delivery, "store_name": store.name, "store_address": store.address}
+        offered = await _offered(session, order, UUID(delivery["store_id"]))
+        if not offered:
+            raise wrong("store_id", "no open store of this brand where the order can be picked up")
+        delivery = {**delivery, "store_name": offered[0].name, "store_address": offered[0].address}
         if order.pick_up_code is None:
             await _draw_code(session, order.id)
     order.delivery = delivery
     if order.status == "paid":
         order.fulfilment = "to_pick_up" if delivery["method"] == "pick_up" else "to_ship"
     await session.flush()
+
+
+async def pick_up_at(session: AsyncSession, member: Principal, order_id: UUID) -> Sequence[PickUpAt]:
+    """Open stores of the brand, the carrying one first. Where a store says that it hands over nothing of the room's
+    show, it isn't among them; where the carrying store says so, none is. Raises `NotFound`."""
+    return await _offered(session, await reading.own(session, member, order_id))
+
+
+_OFFERED = text(
+    """
+    SELECT s.id, s.name, s.address, coalesce(c.pick_up_note, '')
+    FROM store s LEFT JOIN carrying c ON c.room_id = CAST(:room_id AS uuid) AND c.store_id = s.id
+    WHERE s.brand_id = :brand_id AND s.closed_at IS NULL AND coalesce(c.pick_up, true)
+      AND (CAST(:store_id AS uuid) IS NULL OR s.id = :store_id)
+      AND NOT EXISTS (SELECT 1 FROM carrying o
+                      WHERE o.room_id = :room_id AND o.store_id = CAST(:own_id AS uuid) AND NOT o.pick_up)
+    ORDER BY s.id IS DISTINCT FROM :own_id, s.name, s.id
+    """
+)
+
+
+async def _offered(session: AsyncSession, order: Order, store_id: UUID | None = None) -> Sequence[PickUpAt]:
+    """All, or one where it is among them."""
+    asked = {
+        "brand_id": order.brand_id,
+        "room_id": order.room_id,
+        "own_id": order.store_id,
+        "store_id": store_id,
+    }
+    return [PickUpAt(*row) for row in await session.execute(_OFFERED, asked)]
 
 
 async def _must_have_units(session: AsyncSession, order: Order) -> None:

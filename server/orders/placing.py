@@ -153,7 +153,9 @@ async def _order(
         guide_id=carried.guide_id,
         link_id=carried.link_id,
         member_id=member_id,
-        hold_id=await _hold(session, pools_of(member.brand_id, carried.store_id, room_id), lines),
+        hold_id=await _hold(
+            session, pools_of(member.brand_id, carried.store_id, room_id, carried.guide_id), lines
+        ),
         key=key,
         request_hash=asked,
         number=new_number(now),

@@ -76,9 +76,9 @@ async def basket(session: AsyncSession, member: Principal, room_id: UUID, wanted
     await must_take(session, room_id, member_id)
     skus = [line.sku_id for line in wanted]
     prices = await on_shelf(session, member.brand_id, room_id, skus)
-    store_id, _, _ = await carriers(session, member_id, room_id)
+    store_id, guide_id, _ = await carriers(session, member_id, room_id)
     left = dict.fromkeys(skus, 0)  # an order is of one pool
-    for pool in pools_of(member.brand_id, store_id, room_id):
+    for pool in pools_of(member.brand_id, store_id, room_id, guide_id):
         for sku, free in (await stock.free(session, skus, [pool])).items():
             left[sku] = max(left[sku], free)
     return Basket(

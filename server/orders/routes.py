@@ -37,6 +37,7 @@ from server.orders import (
 )
 from server.orders.bodies import PlaceOrder, Quantity
 from server.orders.extending import WaitingHold
+from server.orders.fulfilment import PickUpAt
 from server.orders.placing import Placed
 from server.orders.pricing import Basket, Wanted
 from server.orders.reading import Filter
@@ -231,6 +232,12 @@ async def refund(
     return RefundBooked(refund_id, await reading.show(session, staff, order_id))
 
 
+@get("/api/orders/{order_id:uuid}/pick-up-stores", tags=["orders"])
+async def pick_up_at(order_id: UUID, member: Principal, session: AsyncSession) -> Page[PickUpAt]:
+    """Where this order can be picked up, the store that carries it first; nowhere, if that one hands over nothing."""
+    return Page(list(await fulfilment.pick_up_at(session, member, order_id)), None)
+
+
 @put("/api/orders/{order_id:uuid}/delivery", tags=["orders"])
 async def set_delivery(
     order_id: UUID, data: Deliver | OfBook | PickUp, member: Principal, session: AsyncSession, clock: Clock
@@ -293,6 +300,7 @@ ROUTES = [
     extend,
     start_payment,
     refund,
+    pick_up_at,
     set_delivery,
     ship,
     pick_up,

@@ -18,6 +18,7 @@ from server.brands.names import wrong
 from server.kit.clock import SHOP_ZONE, Clock
 from server.kit.database import Database
 from server.kit.principal import Principal
+from server.kit.sheets import MEDIA_TYPE
 from server.orders import export, packing, reading, shipments
 from server.orders.packing import PackingList
 from server.orders.reading import Filter
@@ -73,7 +74,7 @@ async def counts(staff: Principal, session: AsyncSession, asked: Filter) -> Coun
     return Counts(reading.MOST_COUNTED, await reading.counts(session, staff, asked))
 
 
-@get("/api/orders/export", dependencies=FILTERED, media_type=export.MEDIA_TYPE, tags=["orders"])
+@get("/api/orders/export", dependencies=FILTERED, media_type=MEDIA_TYPE, tags=["orders"])
 async def export_orders(
     staff: Principal,
     session: AsyncSession,
@@ -87,7 +88,7 @@ async def export_orders(
     name = f"orders-{clock().astimezone(SHOP_ZONE):%Y%m%d-%H%M%S}.xlsx"
     return Stream(
         export.workbook(database, staff, asked, language),
-        media_type=export.MEDIA_TYPE,
+        media_type=MEDIA_TYPE,
         headers={"Content-Disposition": f'attachment; filename="{name}"', "X-Accel-Buffering": "no"},
     )
 

@@ -20,7 +20,7 @@ from server.kit.problems import NotFound, Problem
 from server.members import audience
 from server.rooms.models import Room
 from server.rooms.rules import Audience, may_enter
-from server.rooms.service import scope_of
+from server.rooms.service import scope_for
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -74,7 +74,10 @@ class Doorkeeper:
         chosen: list[Caller] = []
         for caller in callers:
             room = rooms.get(caller.room_id)
-            if (problem := NotFound() if room is None else may_enter(scope_of(room), caller.who)) is not None:
+            problem: Problem | None = NotFound()
+            if room is not None:
+                problem = may_enter(await scope_for(session, caller.who, room), caller.who)
+            if problem is not None:
                 refused[caller] = problem
             elif room is not None and room.audience != Audience.PUBLIC and caller.who.kind == "member":
                 chosen.append(caller)

@@ -18,6 +18,7 @@ from live.broker import BrokerUnavailable
 from live.media.health import Health
 from live.presence import Presence
 from live.room import Command, End, Pause, Phase, Resume, Start, Warm
+from server.attribution.rules import StoreName
 from server.catalog import sheet
 from server.catalog.imports import Imported
 from server.flash_sales import service as flash_sales
@@ -29,10 +30,13 @@ from server.kit.paging import Page, page
 from server.kit.principal import Principal
 from server.kit.problems import Invalid, Unavailable
 from server.kit.settings import Settings
-from server.rooms import media, service, shelf, snapshot
+from server.rooms import media, one_tap, service, shelf, snapshot
+from server.rooms.kinds.rules import Kind, Shows, shown
 from server.rooms.media import BroadcastToken
 from server.rooms.media_gateway import MediaGateway
 from server.rooms.models import Room
+from server.rooms.present_routes import ROUTES as PRESENT_ROUTES
+from server.rooms.reach import Reach, ReachView, chosen, views
 from server.rooms.rules import SHELF_SIZE, Audience
 from server.rooms.shelf import Card, Pins
 from server.rooms.snapshot import Named, RoomInfo, RoomViews
@@ -45,17 +49,30 @@ _ROOM = "/api/rooms/{room_id:uuid}"
 
 
 class NewRoom(msgspec.Struct, forbid_unknown_fields=True):
-    """`template` is a room whose shelf the new one takes over. Store staff need no `store_id`: it is their own."""
+    """`template` is a room whose shelf the new one takes over; `session_template_id`, else `kind`, says what the rest
+    is. Without either it sells. Store staff need no `store_id`: it is their own. `reach`: which stores a room of
+    headquarters is for; without, for all."""
 
-    title: Title
-    audience: Audience = Audience.PUBLIC
+    title: Title | None = None
+    audience: Audience | None = None
     store_id: UUID | None = None
+    reach: Reach | None = None
     template: UUID | None = None
+    session_template_id: UUID | None = None
+    kind: Kind | None = None
+
+
+class Tap(msgspec.Struct, forbid_unknown_fields=True):
+    """What the session shall be; neither: as it was prepared today, or as the last one was."""
+
+    session_template_id: UUID | None = None
+    kind: Kind | None = None
 
 
 class ChangeRoom(msgspec.Struct, forbid_unknown_fields=True):
     title: Title | UnsetType = UNSET
     audience: Audience | UnsetType = UNSET
+    reach: Reach | UnsetType = UNSET
 
 
 class Direct(msgspec.Struct, forbid_unknown_fields=True):
@@ -77,19 +94,16 @@ class Products(msgspec.Struct, forbid_unknown_fields=True):
     product_ids: Annotated[list[UUID], msgspec.Meta(max_length=SHELF_SIZE)]
 
 
-class StoreOfRoom(msgspec.Struct):
-    store_id: UUID
-    name: str
-
-
 class RoomRow(msgspec.Struct, kw_only=True):
-    """A room in a list of the staff's. `here` is how many viewers are in it now."""
+    """A room in a list of the staff's. `here` is how many viewers are in it now; `reach` is null for a store's own."""
 
     id: UUID
     title: str
     state: str
     audience: str
-    store: StoreOfRoom | None
+    kind: str
+    store: StoreName | None
+    reach: ReachView | None
     host: Named | None
     demo: bool
     created_at: datetime
@@ -99,6 +113,8 @@ class RoomRow(msgspec.Struct, kw_only=True):
 
 
 class StaffRoom(RoomRow, kw_only=True):
+    shows: Shows
+    session_template_id: UUID | None
     pinned: Card | None
     beside: list[Card]
     shelf: list[Card]
@@ -129,6 +145,10 @@ class OnAirList(msgspec.Struct):
     items: list[OnAir]
 
 
+class ChosenStores(msgspec.Struct):
+    items: list[StoreName]
+
+
 class ShelfView(msgspec.Struct):
     shelf: list[Card]
 
@@ -149,13 +169,17 @@ COMMANDS: dict[str, Command] = {
 }
 
 
-def _row(room: Room, store_name: str | None, host_name: str | None, here: int) -> dict[str, Any]:
+def _row(
+    room: Room, store_name: str | None, host_name: str | None, here: int, reach: ReachView | None
+) -> dict[str, Any]:
     return {
         "id": room.id,
         "title": room.title,
         "state": room.state,
         "audience": room.audience,
-        "store": StoreOfRoom(room.store_id, store_name or "") if room.store_id else None,
+        "kind": room.kind,
+        "store": StoreName(room.store_id, store_name or "") if room.store_id else None,
+        "reach": reach,
         "host": Named(host_name) if host_name is not None else None,
         "demo": room.demo,
         "created_at": room.created_at,
@@ -177,10 +201,19 @@ async def _staff_room(session: AsyncSession, presence: Presence, room: Room) -> 
         store.name if store else None,
         await snapshot.host_name(session, room),
         await _here(presence, room),
+        (await views(session, room.brand_id, [room])).get(room.id),
     )
     pins = shelf.pins(room, cards)
     sales = list(await flash_sales.cards(session, room.id))
-    return StaffRoom(**row, pinned=pins.pinned, beside=pins.beside, shelf=cards, sales=sales)
+    return StaffRoom(
+        **row,
+        shows=shown(room.shows),
+        session_template_id=room.session_template_id,
+        pinned=pins.pinned,
+        beside=pins.beside,
+        shelf=cards,
+        sales=sales,
+    )
 
 
 @get("/api/rooms", tags=["rooms"])
@@ -192,14 +225,15 @@ async def listing(
     store_id: UUID | None = None,
     cursor: Annotated[str | None, QueryParameter(max_length=64)] = None,
 ) -> Page[RoomRow]:
-    """Newest first; store staff see headquarters' rooms and their own store's."""
+    """Newest first; store staff see headquarters' rooms that are for their store, and their own store's."""
     states = [phase.value for phase in in_state or ()]
     rows = await service.listing(session, staff, states=states, store_id=store_id, cursor=cursor)
     counts = await asyncio.gather(*(_here(presence, room) for room, _, _ in rows))
     here = {room.id: count for (room, _, _), count in zip(rows, counts, strict=True)}
+    reach = await views(session, staff.brand_id, [room for room, _, _ in rows])
     return page(
         rows,
-        lambda row: RoomRow(**_row(*row, here[row[0].id])),
+        lambda row: RoomRow(**_row(*row, here[row[0].id], reach.get(row[0].id))),
         lambda row: row[0].id,
     )
 
@@ -217,12 +251,27 @@ async def create(
     room = await service.create(
         session,
         staff,
-        title=data.title.strip(),
+        title=data.title.strip() if data.title is not None else None,
         audience=data.audience,
         store_id=data.store_id,
+        stores=data.reach,
         template=data.template,
+        session_template=data.session_template_id,
+        kind=data.kind,
         key=key,
         asked=request_hash(data) if key else None,
+    )
+    return await _staff_room(session, presence, room)
+
+
+@post("/api/rooms/one-tap", status_code=HTTP_200_OK, tags=["rooms"])
+async def prepare(
+    data: Tap, staff: Principal, session: AsyncSession, presence: Presence, clock: Clock
+) -> StaffRoom:
+    """The planned room that waits for the caller to go live: theirs alone, the same at every tap, in no list until it
+    is on air."""
+    room = await one_tap.prepare(
+        session, staff, template_id=data.session_template_id, kind=data.kind, now=clock()
     )
     return await _staff_room(session, presence, room)
 
@@ -242,8 +291,15 @@ async def change(
         room_id,
         title=None if data.title is UNSET else data.title.strip(),
         audience=None if data.audience is UNSET else data.audience,
+        stores=None if data.reach is UNSET else data.reach,
     )
     return await _staff_room(session, presence, room)
+
+
+@get(f"{_ROOM}/reach", tags=["rooms"])
+async def show_reach(room_id: UUID, staff: Principal, session: AsyncSession) -> ChosenStores:
+    """The stores that the room was chosen for; none where it is for all or for a region."""
+    return ChosenStores(await chosen(session, staff, await service.to_see(session, staff, room_id)))
 
 
 @get("/api/rooms/public", tags=["rooms"])
@@ -387,8 +443,10 @@ async def show_viewers(
 ROUTES = [
     listing,
     create,
+    prepare,
     show,
     change,
+    show_reach,
     list_on_air,
     show_public,
     direct,
@@ -401,4 +459,5 @@ ROUTES = [
     issue_broadcast_token,
     show_media,
     show_viewers,
+    *PRESENT_ROUTES,
 ]

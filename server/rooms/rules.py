@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from uuid import UUID
 
 import msgspec
@@ -14,12 +15,22 @@ SHELF_SIZE = 200
 """Products on one room's shelf."""
 
 
+class ReachKind(StrEnum):
+    """Which stores a room of headquarters is for."""
+
+    ALL = "all"
+    REGION = "region"
+    STORES = "stores"
+
+
 class RoomScope(msgspec.Struct, frozen=True):
-    """What decides about a room: whose it is, and for whom."""
+    """What decides about a room: whose it is, and for whom. `reached`: the asking guide's or manager's store is among
+    those that it is for."""
 
     brand_id: UUID
     store_id: UUID | None
     audience: Audience
+    reached: bool = True
 
 
 def may_enter(room: RoomScope, who: Principal | None) -> Problem | None:
@@ -33,11 +44,13 @@ def may_enter(room: RoomScope, who: Principal | None) -> Problem | None:
 
 
 def may_see(staff: Principal, room: RoomScope) -> bool:
-    """All staff see headquarters' rooms; a store's own room is for that store and for headquarters' people. A guide
-    from outside is of no store."""
+    """All staff see headquarters' rooms, but guides and managers only those that reach their store; a store's own room
+    is for that store and for headquarters' people. A guide from outside is of no store."""
     if staff.kind != "staff" or staff.brand_id != room.brand_id:
         return False
-    return room.store_id is None or staff.role not in INVITES or staff.store_id == room.store_id
+    if staff.role not in INVITES:
+        return True
+    return room.reached if room.store_id is None else staff.store_id == room.store_id
 
 
 def may_run(staff: Principal, room: RoomScope) -> bool:

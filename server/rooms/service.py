@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col, or_, select
+from sqlmodel import and_, col, func, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from live import room as live_room
@@ -17,6 +18,8 @@ from server.accounts.models import Account
 from server.brands.models import Brand
 from server.catalog.imports import Imported
 from server.flash_sales import service as flash_sales
+from server.flash_sales.service import NoShelf
+from server.kit.clock import utc_now
 from server.kit.facts import Fact, record
 from server.kit.idempotency import KeyReused
 from server.kit.ids import uuid7
@@ -24,11 +27,17 @@ from server.kit.paging import PAGE, before
 from server.kit.principal import INVITES, STORE_STAFF, Principal, Role
 from server.kit.problems import Conflict, Forbidden, NotFound
 from server.members.audience import must_take
-from server.rooms import shelf, shelf_import
+from server.rooms import reach, shelf, shelf_import
+from server.rooms.checks import verify as verify
 from server.rooms.facts import AudienceChanged, RoomRenamed, RoomStateChanged
+from server.rooms.kinds import rules as kinds
+from server.rooms.kinds import templates
+from server.rooms.kinds.rules import Kind
 from server.rooms.models import Room, RoomMark
+from server.rooms.reach import Reach
 from server.rooms.rules import (
     Audience,
+    ReachKind,
     RoomScope,
     may_enter,
     may_run,
@@ -50,6 +59,14 @@ def scope_of(room: Room) -> RoomScope:
     return RoomScope(room.brand_id, room.store_id, Audience(room.audience))
 
 
+async def scope_for(session: AsyncSession, who: Principal | None, room: Room) -> RoomScope:
+    """As `scope_of`, and whether the room is for the store of who asks."""
+    scope = scope_of(room)
+    if who is None or who.kind != "staff":
+        return scope
+    return msgspec.structs.replace(scope, reached=await reach.reaches(session, who, room))
+
+
 # Finding one, with the right to
 
 
@@ -68,7 +85,7 @@ async def load(session: AsyncSession, room_id: UUID, *, lock: bool = False) -> R
 async def to_see(session: AsyncSession, staff: Principal, room_id: UUID, *, lock: bool = False) -> Room:
     """A room that this member of the staff may look at. Raises `NotFound`."""
     room = await load(session, room_id, lock=lock)
-    if not may_see(staff, scope_of(room)):
+    if not may_see(staff, await scope_for(session, staff, room)):
         raise NotFound
     return room
 
@@ -94,7 +111,7 @@ async def to_enter(session: AsyncSession, who: Principal | None, room_id: UUID) 
     room = await load(session, room_id)
     if who is not None and who.brand_id != room.brand_id and room.audience == Audience.PUBLIC:
         who = None
-    if refusal := may_enter(scope_of(room), who):
+    if refusal := may_enter(await scope_for(session, who, room), who):
         raise refusal
     if who is not None and who.kind == "member" and room.audience != Audience.PUBLIC:
         await must_take(session, room.id, who.id)
@@ -108,28 +125,34 @@ async def create(
     session: AsyncSession,
     staff: Principal,
     *,
-    title: str,
-    audience: Audience,
+    title: str | None,
+    audience: Audience | None,
     store_id: UUID | None = None,
+    stores: Reach | None = None,
     template: UUID | None = None,
+    session_template: UUID | None = None,
+    kind: Kind | None = None,
     key: str | None = None,
     asked: bytes | None = None,
     demo: bool = False,
 ) -> Room:
-    """A planned room; with a `template`, another room's shelf. The same key gives the same room; `asked` is the
-    request's hash.
+    """A planned room; with a `template`, another room's shelf; what isn't given is the session template's, or the
+    kind's. The same key gives the same room; `asked` is the request's hash. `stores`: which stores a room of
+    headquarters is for; without, for all.
 
-    Store staff make rooms of their own store only. Raises `Forbidden`, `NotFound` (another brand's store or room),
-    `KeyReused` (422).
+    Store staff make rooms of their own store only. Raises `Forbidden`, `NotFound` (another brand's store, room or
+    template), `TemplateArchived` (409), `KeyReused` (422), and what `reach.choose` raises.
     """
     if staff.role in STORE_STAFF and store_id is None:
         store_id = staff.store_id
-    if not may_run(staff, RoomScope(staff.brand_id, store_id, audience)):
+    if not staff.may_run_room(staff.brand_id, store_id):
         raise Forbidden
-    if store_id is not None:
-        store = await session.get(Store, store_id)
-        if store is None or store.brand_id != staff.brand_id:
-            raise NotFound
+    store = await session.get(Store, store_id) if store_id is not None else None
+    if store_id is not None and (store is None or store.brand_id != staff.brand_id):
+        raise NotFound
+    plan = await templates.plan(session, staff, store_id, session_template, kind)
+    if title is None:
+        title = kinds.title(plan.title, store=store.name if store else "", host=staff.name, now=utc_now())
     room = Room(
         id=uuid7(),
         brand_id=staff.brand_id,
@@ -138,7 +161,10 @@ async def create(
         key=f"{staff.id}:{key}" if key else None,
         request_hash=asked,
         title=title,
-        audience=audience.value,
+        audience=(audience or plan.audience).value,
+        kind=plan.kind.value,
+        shows=kinds.kept(plan.shows),
+        session_template_id=plan.template_id,
         demo=demo,
     )
     made = await session.execute(
@@ -152,9 +178,14 @@ async def create(
         if first.request_hash not in (None, asked):
             raise KeyReused
         return first
-    if template is not None:
+    if stores is not None:
+        await reach.choose(session, staff, await load(session, room.id), stores)
+    if plan.products:
+        await shelf.lay(session, room, plan.products)
+    elif template is not None:
         source = await to_see(session, staff, template)
-        await shelf.copy(session, source.id, room.id)
+        if plan.shows.shelf:
+            await shelf.copy(session, source.id, room.id)
     return await load(session, room.id)
 
 
@@ -163,10 +194,16 @@ def _hosts(staff: Principal) -> bool:
 
 
 async def change(
-    session: AsyncSession, staff: Principal, room_id: UUID, *, title: str | None, audience: Audience | None
+    session: AsyncSession,
+    staff: Principal,
+    room_id: UUID,
+    *,
+    title: str | None,
+    audience: Audience | None,
+    stores: Reach | None = None,
 ) -> Room:
     """Whom a new audience doesn't take is asked to leave. Raises `NotFound`, `Forbidden`, `WrongState` (409, an ended
-    room keeps its name)."""
+    room keeps its name), and what `reach.choose` raises."""
     room = await to_run(session, staff, room_id, lock=True)
     if room.state == live_room.Phase.ENDED:
         raise WrongState(state=room.state, reason="room-ended")
@@ -177,6 +214,8 @@ async def change(
     if audience is not None and audience != room.audience:
         room.audience = audience.value
         facts.append(AudienceChanged(brand_id=room.brand_id, room_id=room.id, audience=audience))
+    if stores is not None:
+        await reach.choose(session, staff, room, stores)
     await session.flush()
     await record(session, *facts)
     return room
@@ -211,6 +250,8 @@ async def direct(
     room.state = after_it.phase.value
     room.pinned_ids = [UUID(product_id) for product_id in after_it.pinned]
     room.started_at, room.ended_at = after_it.started_at, after_it.ended_at
+    if room.state != live_room.Phase.PLANNED:
+        room.draft_of = None
     if isinstance(command, live_room.Start):
         await take_the_stage(session, staff, room)
     await session.flush()
@@ -266,8 +307,10 @@ async def pin(
     *,
     beside: bool = False,
 ) -> Room:
-    """Raises `NotFound` (also for a product that does not stand on the shelf), `Forbidden`, `WrongState` (409)."""
-    await to_run(session, staff, room_id, lock=True)  # nobody takes it off the shelf meanwhile
+    """Raises `NotFound` (also for a product that does not stand on the shelf), `Forbidden`, `WrongState`, `NoShelf`
+    (409)."""
+    # Locked: nobody takes it off the shelf meanwhile.
+    must_have_shelf(await to_run(session, staff, room_id, lock=True))
     await shelf.must_hold(session, room_id, product_id)
     return await direct(session, staff, room_id, live_room.Pin(str(product_id), beside), now)
 
@@ -297,12 +340,14 @@ async def listing(
         select(Room, col(Store.name), col(Account.name))
         .join(Store, col(Store.id) == col(Room.store_id), isouter=True)
         .join(Account, col(Account.id) == col(Room.host_id), isouter=True)
-        .where(Room.brand_id == staff.brand_id)
+        .where(Room.brand_id == staff.brand_id, col(Room.draft_of).is_(None))
         .order_by(col(Room.id).desc())
         .limit(PAGE + 1)
     )
     if staff.role in INVITES:
-        query = query.where(or_(col(Room.store_id).is_(None), col(Room.store_id) == staff.store_id))
+        for_us = or_(Room.reach == ReachKind.ALL, func.room_reaches(Room.id, staff.store_id))
+        own = col(Room.store_id).is_not(None) & (col(Room.store_id) == staff.store_id)
+        query = query.where(or_(and_(col(Room.store_id).is_(None), for_us), own))
     if states:
         query = query.where(col(Room.state).in_(states))
     if store_id is not None:
@@ -333,7 +378,7 @@ async def on_air(session: AsyncSession, most: int = 20) -> Sequence[tuple[Room, 
 async def put_on_shelf(
     session: AsyncSession, staff: Principal, room_id: UUID, product_id: UUID
 ) -> list[shelf.Card]:
-    """Raises `NotFound`, `Forbidden`, `WrongState`, `ShelfFull` (409)."""
+    """Raises `NotFound`, `Forbidden`, `WrongState`, `NoShelf`, `ShelfFull` (409)."""
     return await shelf.add(session, await _to_furnish(session, staff, room_id), product_id)
 
 
@@ -365,8 +410,15 @@ async def take_off_shelf(
     return await shelf.remove(session, room, product_id)
 
 
+def must_have_shelf(room: Room) -> None:
+    """Raises `NoShelf` (409)."""
+    if not kinds.shown(room.shows).shelf:
+        raise NoShelf
+
+
 async def _to_furnish(session: AsyncSession, staff: Principal, room_id: UUID) -> Room:
     room = await to_run(session, staff, room_id, lock=True)
+    must_have_shelf(room)
     if room.state == live_room.Phase.ENDED:
         raise WrongState(state=room.state, reason="room-ended")
     return room

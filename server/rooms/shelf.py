@@ -127,7 +127,7 @@ async def add(session: AsyncSession, room: Room, product_id: UUID) -> list[Card]
 
     Raises `NotFound` (another brand's product), `ShelfFull` (409).
     """
-    await _must_be_ours(session, room.brand_id, [product_id])
+    await must_be_ours(session, room.brand_id, [product_id])
     here = await standing(session, room.id)
     if product_id in here:
         return await cards(session, room)
@@ -166,7 +166,7 @@ async def arrange(session: AsyncSession, room: Room, product_ids: Sequence[UUID]
         raise ShelfFull(size=SHELF_SIZE)
     if len(set(product_ids)) < len(product_ids):
         raise Invalid(errors=[{"field": "product_ids", "message": "each product once"}])
-    await _must_be_ours(session, room.brand_id, product_ids)
+    await must_be_ours(session, room.brand_id, product_ids)
     await session.execute(text("DELETE FROM shelf_item WHERE room_id = :room_id"), {"room_id": room.id})
     await session.execute(
         text(
@@ -204,7 +204,25 @@ async def copy(session: AsyncSession, source_id: UUID, room_id: UUID) -> None:
     )
 
 
-async def _must_be_ours(session: AsyncSession, brand_id: UUID, product_ids: Sequence[UUID]) -> None:
+async def lay(session: AsyncSession, room: Room, product_ids: Sequence[UUID]) -> None:
+    """The shelf of a room where nobody is yet: of these products those that can still be sold, in this order. Nothing
+    is told."""
+    await session.execute(text("DELETE FROM shelf_item WHERE room_id = :room_id"), {"room_id": room.id})
+    await session.execute(
+        text(
+            """
+            INSERT INTO shelf_item (room_id, product_id, position)
+            SELECT :room_id, product_id, position
+            FROM unnest(CAST(:products AS uuid[])) WITH ORDINALITY AS p(product_id, position)
+            JOIN product ON product.id = product_id AND product.brand_id = :brand_id
+            WHERE EXISTS (SELECT 1 FROM sku k WHERE k.product_id = product.id)
+            """
+        ),
+        {"room_id": room.id, "brand_id": room.brand_id, "products": list(product_ids)},
+    )
+
+
+async def must_be_ours(session: AsyncSession, brand_id: UUID, product_ids: Sequence[UUID]) -> None:
     """Raises `NotFound` for a product of another brand, or one without a variant that could be sold."""
     ours = await session.execute(
         text(

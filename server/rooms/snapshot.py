@@ -28,6 +28,7 @@ from server.flash_sales.service import SaleCard
 from server.kit.database import Database
 from server.orders import service as orders
 from server.rooms import service, shelf
+from server.rooms.kinds.rules import Shows, shown
 from server.rooms.models import Room
 from server.rooms.shelf import Card
 from server.tipping import service as tipping
@@ -48,6 +49,8 @@ class RoomInfo(msgspec.Struct):
     audience: str
     host: Named | None
     demo: bool
+    kind: str
+    shows: Shows
     started_at: datetime | None
 
 
@@ -88,6 +91,8 @@ def info(room: Room, host_name: str | None) -> RoomInfo:
         audience=room.audience,
         host=Named(host_name) if host_name is not None else None,
         demo=room.demo,
+        kind=room.kind,
+        shows=shown(room.shows),
         started_at=room.started_at,
     )
 

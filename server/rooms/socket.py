@@ -6,7 +6,7 @@ Whose token it is, and that a browser's handshake comes from this site, was seen
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -41,6 +41,7 @@ from server.rooms.models import Room
 from server.rooms.robots import is_robot
 from server.rooms.rules import may_run, may_see_figures
 from server.rooms.snapshot import RoomViews
+from server.rooms.visits import Visits
 from server.stores.models import Store
 
 log = structlog.get_logger()
@@ -48,9 +49,6 @@ log = structlog.get_logger()
 JOINED_S = 1.0
 JOINED_SHOWN = 3
 """So many names of newcomers a room and second are told; the count tells the rest."""
-VISITS_AT_ONCE = 4
-"""Visits written at the same time by one process: a crowd that comes at once leaves connections for the buyers."""
-VISITS_REMEMBERED = 50_000
 
 
 class Joins:
@@ -75,25 +73,6 @@ class Joins:
         ]
         with suppress(BrokerUnavailable):
             await self._broker.say(room_topic(room_id), lines)
-
-
-class Visits:
-    """Writes each member's visit of a room; once a process, since entering again changes nothing."""
-
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
-        self._places = asyncio.Semaphore(VISITS_AT_ONCE)
-        self._known: OrderedDict[tuple[UUID, UUID], None] = OrderedDict()
-
-    async def enter(self, room_id: UUID, room_store_id: UUID | None, who: Principal) -> None:
-        if (room_id, who.id) in self._known:
-            return
-        async with self._places, self._database.transaction() as session:
-            await attribution.enter(session, room_id, who.id, who.brand_id, room_store_id, self._clock())
-        self._known[room_id, who.id] = None
-        if len(self._known) > VISITS_REMEMBERED:
-            self._known.popitem(last=False)
 
 
 @dataclass
@@ -330,7 +309,7 @@ class StoreDesk:
         if store is None or not _may_follow(who, store):
             raise NotFound
         you = {"member_id": str(who.id), "name": who.name, "role": who.role.value, "muted_until": None}
-        return Entrance([store_topic(store_id)], you, recheck=True)
+        return Entrance([store_topic(store_id), member_topic(who.id)], you, recheck=True)
 
     async def recheck(self) -> None:
         assert self._store is not None

@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.kit.idempotency import KeyHeader, require_key
 from server.kit.ids import uuid7
-from server.kit.principal import HEADQUARTERS, Principal, Role, allow
+from server.kit.principal import HEADQUARTERS, OUTSIDE_GUIDES, Principal, Role, allow
 from server.kit.problems import Invalid, NotFound
 from server.stock import service
 from server.stock.rules import Pool
@@ -32,9 +32,9 @@ class StockNow(msgspec.Struct):
 
 
 class Place(msgspec.Struct, forbid_unknown_fields=True):
-    """Headquarters, or one store or room by its `id`."""
+    """Headquarters, or one store, room or guide from outside by its `id`."""
 
-    pool: Literal["headquarters", "store", "room"]
+    pool: Literal["headquarters", "store", "room", "guide"]
     id: UUID | None = None
 
 
@@ -46,7 +46,8 @@ class MoveStock(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class PoolNow(msgspec.Struct):
-    """Units of one SKU in one pool; `total` = `free` + `held` + `sold`. `name` is the store's, room's or sale's."""
+    """Units of one SKU in one pool; `total` = `free` + `held` + `sold`. `name` is the store's, room's, guide's or
+    sale's."""
 
     pool: str
     pool_id: UUID
@@ -77,9 +78,9 @@ async def add_stock(
 async def move_stock(
     data: MoveStock, staff: Principal, session: AsyncSession, idempotency_key: KeyHeader = None
 ) -> list[PoolNow]:
-    """Set free units aside: from headquarters to a store or to a room, back, or from one to another. What is set aside
-    for a room goes back to headquarters when the room ends; a closed store gives, and takes nothing more. With an
-    Idempotency-Key a retry moves nothing more. 409 `out-of-stock` when the source has not that many."""
+    """Set free units aside: from headquarters to a store, a room or a guide from outside, back, or from one to another. What
+    is set aside for a room goes back to headquarters when the room ends; a closed store and a guide who left give, and
+    take nothing more. With an Idempotency-Key a retry moves nothing more. 409 `out-of-stock` when the source has not that many."""
     await _must_be_own(session, staff, "sku", data.sku_id)
     source, target = [await _pool(session, staff, place, name) for place, name in _places(data)]
     if source == target:
@@ -105,35 +106,43 @@ async def _pool(session: AsyncSession, staff: Principal, place: Place, field: st
     pool = Pool(place.pool)
     if (place.id is None) != (pool is Pool.HEADQUARTERS):
         raise Invalid(
-            errors=[{"field": f"{field}.id", "message": "of a store or a room, and of nothing else"}]
+            errors=[{"field": f"{field}.id", "message": "of a store, a room or a guide, and of nothing else"}]
         )
     if place.id is None:
         return pool, staff.brand_id
     if pool is Pool.STORE and field == "target":
         await stores.open_store(session, staff.brand_id, place.id, field=f"{field}.id")
     else:
-        await _must_be_own(session, staff, place.pool, place.id)
+        known = "guide who works" if pool is Pool.GUIDE and field == "target" else place.pool
+        await _must_be_own(session, staff, known, place.id)
     return pool, place.id
 
 
-async def _must_be_own(session: AsyncSession, staff: Principal, table: str, id_: UUID) -> None:
-    """`table`: sku, store, room. A room is an upper layer's: it is looked up by name. Raises `NotFound`."""
+async def _must_be_own(session: AsyncSession, staff: Principal, what: str, id_: UUID) -> None:
+    """`what`: sku, store, room, guide. A room is an upper layer's: it is looked up by name. Raises `NotFound`."""
+    guide = "SELECT 1 FROM account WHERE id = :id AND brand_id = :brand_id AND role = ANY(CAST(:outside AS text[]))"
     known = {
         "sku": "SELECT 1 FROM sku WHERE id = :id AND brand_id = :brand_id",
         "store": "SELECT 1 FROM store WHERE id = :id AND brand_id = :brand_id",
         "room": "SELECT 1 FROM room WHERE id = :id AND brand_id = :brand_id AND state <> 'ended'",
+        "guide": guide,
+        "guide who works": f"{guide} AND disabled_at IS NULL",
     }
-    row = await session.execute(text(known[table]), {"id": id_, "brand_id": staff.brand_id})
+    asked: dict[str, object] = {"id": id_, "brand_id": staff.brand_id}
+    if known[what].startswith(guide):
+        asked["outside"] = [role.value for role in OUTSIDE_GUIDES]
+    row = await session.execute(text(known[what]), asked)
     if row.first() is None:
         raise NotFound
 
 
 _POOLS = text(
     """
-    SELECT b.pool, b.pool_id, coalesce(s.name, r.title, f.title, '') AS name, b.total, b.free, b.held, b.sold
+    SELECT b.pool, b.pool_id, coalesce(s.name, r.title, g.name, f.title, '') AS name, b.total, b.free, b.held, b.sold
     FROM stock_balance b
     LEFT JOIN store s ON b.pool = 'store' AND s.id = b.pool_id
     LEFT JOIN room r ON b.pool = 'room' AND r.id = b.pool_id
+    LEFT JOIN account g ON b.pool = 'guide' AND g.id = b.pool_id
     LEFT JOIN flash_sale_pool p ON b.pool = 'sale' AND p.balance_id = b.id
     LEFT JOIN flash_sale f ON f.id = p.sale_id
     WHERE b.sku_id = :sku_id AND b.brand_id = :brand_id AND (b.free > 0 OR b.held > 0 OR b.pool = 'headquarters')

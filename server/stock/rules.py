@@ -10,15 +10,22 @@ from uuid import UUID
 class Pool(StrEnum):
     HEADQUARTERS = "headquarters"
     STORE = "store"
+    GUIDE = "guide"
     ROOM = "room"
     SALE = "sale"
 
 
-def pools_of(brand_id: UUID, store_id: UUID | None, room_id: UUID | None) -> list[tuple[Pool, UUID]]:
+def pools_of(
+    brand_id: UUID, store_id: UUID | None, room_id: UUID | None, guide_id: UUID | None = None
+) -> list[tuple[Pool, UUID]]:
     """Where units of an ordinary order come from, the first pool first: what was set aside for the room, the carrying
-    store's, headquarters'."""
-    own = [(Pool.ROOM, room_id)] if room_id else []
-    return [*own, *([(Pool.STORE, store_id)] if store_id else []), (Pool.HEADQUARTERS, brand_id)]
+    store's, or without a store the guide's (who is from outside then), headquarters'."""
+    pools = [(Pool.ROOM, room_id)] if room_id else []
+    if store_id:
+        pools.append((Pool.STORE, store_id))
+    elif guide_id:
+        pools.append((Pool.GUIDE, guide_id))
+    return [*pools, (Pool.HEADQUARTERS, brand_id)]
 
 
 class Move(NamedTuple):

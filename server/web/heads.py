@@ -19,6 +19,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from server.attribution import codes, shelf_codes
 from server.attribution import service as attribution
 from server.flash_sales import service as flash_sales
+from server.kit.clock import utc_now
 from server.kit.database import Database, log_failure
 from server.kit.link_card import SIZE
 from server.kit.problems import NotFound
@@ -104,7 +105,7 @@ async def _invitation(
     session: AsyncSession, settings: Settings, asked: Asked
 ) -> attribution.Invitation | None:
     try:
-        invitation = await attribution.show(session, settings.secret, asked.code)
+        invitation = await attribution.show(session, settings.secret, asked.code, utc_now())
     except NotFound:
         return None
     return invitation if invitation.room_id == asked.id else None

@@ -39,7 +39,13 @@ def free_udp_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
+def demo() -> Iterator[Demo]:
+    with running_demo() as demo:
+        yield demo
+
+
+@pytest.fixture(scope="package")
 def network() -> Iterator[Network]:
     port, media = free_port(), free_udp_port()
     tcp = TcpProxy(("127.0.0.1", port))

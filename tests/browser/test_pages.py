@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from tests.acceptance.demo import Demo, running_demo
+from tests.acceptance.demo import Demo
 from tests.browser.browser import DESKTOP, PHONE, context, test_id
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -28,6 +27,7 @@ PAGES = {
     "hq": ("/hq", DESKTOP, "owner"),
     "hq-products": ("/hq#/products", DESKTOP, "owner"),
     "hq-stores": ("/hq#/stores", PHONE, "owner"),
+    "hq-campaigns": ("/hq#/campaigns", DESKTOP, "owner"),
     "hq-orders": ("/hq#/orders", DESKTOP, "owner"),
     "members": ("/hq/members", DESKTOP, "owner"),
     "screen": ("/hq/screen", WALL, "owner"),
@@ -36,12 +36,6 @@ PAGES = {
 }
 EXPECTED = ("401", "404")
 """Answers that a page asks for and understands: nobody is signed in; the page that isn't there."""
-
-
-@pytest.fixture(scope="module")
-def demo() -> Iterator[Demo]:
-    with running_demo() as demo:
-        yield demo
 
 
 @pytest.mark.parametrize("language", ["zh-CN", "en"])

@@ -91,6 +91,7 @@ class Shop:
                         brand_id=self.brand_id,
                         store_id=self.store_id,
                         guide_id=self.guide_id,
+                        is_new=True,
                     )
                     for row in rows
                 )

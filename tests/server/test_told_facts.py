@@ -45,6 +45,8 @@ def sample(type_: Any, pick: int) -> Any:
             return str(uuid7())
         case inspect.DateTimeType():
             return "2025-11-11T12:00:00Z"
+        case inspect.DateType():
+            return "2025-11-11"
         case inspect.BoolType():
             return bool(pick)
         case inspect.IntType():

@@ -25,6 +25,7 @@ export interface components {
             /** Format: date-time */
             created_at: string;
             disabled: boolean;
+            face: string | null;
             joined: boolean;
             login: string | null;
             name: string;
@@ -82,6 +83,16 @@ export interface components {
         AddStock: {
             add: number;
         };
+        /** PictureKept */
+        after_sale_routes_PictureKept: {
+            picture: string;
+            url: string;
+        };
+        /**
+         * Kind
+         * @enum {string}
+         */
+        after_sale_rules_Kind: "refund_only" | "return_refund";
         /** Place */
         after_sale_views_Place: {
             address: string;
@@ -105,6 +116,7 @@ export interface components {
             arrival_id: string;
             /** Format: date-time */
             at: string;
+            favourite: string | null;
             guide: components["schemas"]["GuideName"] | null;
             guide_id: string | null;
             /** Format: uuid */
@@ -130,7 +142,7 @@ export interface components {
         /** AskCase */
         AskCase: {
             amount_minor?: number | null;
-            kind: components["schemas"]["Kind"];
+            kind: components["schemas"]["after_sale_rules_Kind"];
             lines?: components["schemas"]["CaseUnits"][];
             pictures?: string[];
             /** @enum {string} */
@@ -185,7 +197,6 @@ export interface components {
         };
         /**
          * Audience
-         * @default public
          * @enum {string}
          */
         Audience: "public" | "invited" | "members" | "staff";
@@ -251,6 +262,16 @@ export interface components {
             totals: components["schemas"]["FiguresView"];
             unguided: components["schemas"]["FiguresView"];
         };
+        /** BoardRow */
+        BoardRow: {
+            figures: components["schemas"]["FiguresOfLine"] | null;
+            id: string | null;
+            name: string;
+            overall: number;
+            own: boolean;
+            rank: number;
+            store: components["schemas"]["attribution_rules_StoreName"] | null;
+        };
         /** BrandName */
         BrandName: {
             /** Format: uuid */
@@ -275,6 +296,64 @@ export interface components {
             name: string;
             phone?: string | null;
         };
+        /**
+         * By
+         * @default guides
+         * @enum {string}
+         */
+        By: "guides" | "stores" | "regions";
+        /** Came */
+        Came: {
+            /** @default 0 */
+            amount_minor: number;
+            /** @default  */
+            channel: string;
+            /** @default 0 */
+            links: number;
+            /** @default 0 */
+            net_minor: number;
+            /** @default 0 */
+            orders: number;
+            /** @default 0 */
+            touches: number;
+            /** @default 0 */
+            visitors: number;
+        };
+        /** CampaignChoice */
+        CampaignChoice: {
+            /** Format: uuid */
+            campaign_id: string;
+            ends_at: string | null;
+            name: string;
+        };
+        /** CampaignChoices */
+        CampaignChoices: {
+            items: components["schemas"]["CampaignChoice"][];
+        };
+        /** CampaignName */
+        CampaignName: {
+            /** Format: uuid */
+            campaign_id: string;
+            name: string;
+        };
+        /** CampaignView */
+        CampaignView: {
+            background: string | null;
+            /** Format: uuid */
+            campaign_id: string;
+            channels: components["schemas"]["Came"][];
+            colour: string | null;
+            ends_at: string | null;
+            name: string;
+            product: string | null;
+            product_id: string | null;
+            room: string | null;
+            room_id: string | null;
+            /** @enum {string} */
+            standing: "none" | "soon" | "runs" | "over";
+            starts_at: string | null;
+            totals: components["schemas"]["Came"];
+        };
         /** Card */
         Card: {
             image: string | null;
@@ -293,6 +372,45 @@ export interface components {
             /** Format: uuid */
             sku_id: string;
             title: string;
+        };
+        /** CarriedProduct */
+        CarriedProduct: {
+            headquarters_free: number;
+            image: string | null;
+            number: number;
+            price_minor: number;
+            /** Format: uuid */
+            product_id: string;
+            store_free: number;
+            title: string;
+            was_minor: number | null;
+        };
+        /** CarriedView */
+        CarriedView: {
+            entered: boolean;
+            /** @default  */
+            greeting: string;
+            guide?: components["schemas"]["GuideName"] | null;
+            pick_up?: boolean | null;
+            /** @default  */
+            pick_up_note: string;
+            shelf_order?: string[];
+            store?: components["schemas"]["attribution_rules_StoreName"] | null;
+        };
+        /** CarryingView */
+        CarryingView: {
+            by: string | null;
+            greeting: string;
+            pick_up: boolean;
+            pick_up_note: string;
+            products: components["schemas"]["CarriedProduct"][];
+            /** Format: uuid */
+            room_id: string;
+            shelf_order: string[];
+            state: string;
+            store: components["schemas"]["attribution_rules_StoreName"];
+            title: string;
+            updated_at: string | null;
         };
         /** CaseLine */
         CaseLine: {
@@ -353,6 +471,11 @@ export interface components {
             status: string;
             title: string;
         };
+        /** PictureKept */
+        catalog_routes_PictureKept: {
+            picture: string;
+            url: string;
+        };
         /** ChangeAccount */
         ChangeAccount: {
             name?: string;
@@ -363,6 +486,15 @@ export interface components {
         /** ChangeBrand */
         ChangeBrand: {
             name: string;
+        };
+        /** ChangeCampaign */
+        ChangeCampaign: {
+            background?: string | null;
+            colour?: string | null;
+            ends_at?: string | null;
+            name?: string;
+            product_id?: string | null;
+            starts_at?: string | null;
         };
         /** ChangeMe */
         ChangeMe: {
@@ -382,6 +514,7 @@ export interface components {
         /** ChangeRoom */
         ChangeRoom: {
             audience?: components["schemas"]["Audience"];
+            reach?: components["schemas"]["Reach"];
             title?: string;
         };
         /** ChangeSetting */
@@ -406,11 +539,37 @@ export interface components {
             region?: string | null;
             region_id?: string | null;
         };
+        /** ChangeTemplate */
+        ChangeTemplate: {
+            archived?: boolean;
+            audience?: components["schemas"]["Audience"];
+            figures?: components["schemas"]["Figure"][];
+            kind?: components["schemas"]["rooms_kinds_rules_Kind"];
+            name?: string;
+            panels?: components["schemas"]["Panel"][];
+            product_ids?: string[];
+            title?: string;
+        };
+        /** Choice */
+        Choice: {
+            items: components["schemas"]["TemplateView"][];
+            kinds: components["schemas"]["KindView"][];
+        };
         /** ChooseLogin */
         ChooseLogin: {
             login: string;
             password: string;
         };
+        /** ChosenStores */
+        ChosenStores: {
+            items: components["schemas"]["attribution_rules_StoreName"][];
+        };
+        /**
+         * Closed
+         * @description Why nothing more is written.
+         * @enum {string}
+         */
+        Closed: "guide-left" | "moved" | "lapsed";
         /** Code */
         Code: {
             code: string;
@@ -419,6 +578,30 @@ export interface components {
         CodeSent: {
             demo_code?: string | null;
             expires_in_s: number;
+        };
+        /** Conversations */
+        Conversations: {
+            guide?: components["schemas"]["GuideName"] | null;
+            items: components["schemas"]["ConversationView"][];
+            next: string | null;
+        };
+        /** ConversationView */
+        ConversationView: {
+            closed: components["schemas"]["Closed"] | null;
+            /** Format: uuid */
+            conversation_id: string;
+            /** Format: date-time */
+            created_at: string;
+            guide: components["schemas"]["GuideName"];
+            last: components["schemas"]["TalkLine"] | null;
+            last_number: number;
+            member: components["schemas"]["MemberName"];
+            other_read_to: number;
+            read_to: number;
+            receiving: boolean;
+            side: components["schemas"]["Side"] | null;
+            store: components["schemas"]["attribution_rules_StoreName"] | null;
+            unread: number;
         };
         /** Counts */
         Counts: {
@@ -566,10 +749,27 @@ export interface components {
             made_by: string;
             name: string;
         };
+        /**
+         * Figure
+         * @enum {string}
+         */
+        Figure: "watching" | "peak" | "visits" | "amount" | "orders" | "share" | "comments" | "likes" | "tips" | "refunded";
+        /** FiguresOfLine */
+        FiguresOfLine: {
+            amount_minor: number;
+            average_minor: number | null;
+            conversion_bp: number | null;
+            net_minor: number;
+            new_members: number;
+            orders: number;
+            reversed_minor: number;
+            visits: number;
+        };
         /** FiguresView */
         FiguresView: {
             amount_minor: number;
             net_minor: number;
+            new_members: number;
             orders: number;
             reversed_minor: number;
             visits: number;
@@ -637,6 +837,7 @@ export interface components {
             amount_minor: number;
             guide: components["schemas"]["GuideName"];
             net_minor: number;
+            new_members: number;
             orders: number;
             rank: number;
             reversed_minor: number;
@@ -713,9 +914,12 @@ export interface components {
         /** Invitation */
         Invitation: {
             brand: string;
+            campaign: components["schemas"]["CampaignName"] | null;
             code: string;
             guide: components["schemas"]["GuideName"] | null;
             inviter: string;
+            next_room: components["schemas"]["NextRoom"] | null;
+            notice: string | null;
             product_id: string | null;
             room_id: string | null;
             store: components["schemas"]["attribution_rules_StoreName"] | null;
@@ -724,12 +928,15 @@ export interface components {
         /** InvitationMade */
         InvitationMade: {
             code: string;
+            /** @default 0 */
+            friends: number;
             poster_url: string;
             qr_url: string;
             url: string;
         };
         /** Invite */
         Invite: {
+            campaign_id?: string | null;
             /** @default  */
             channel: string;
             /** Format: uuid */
@@ -785,11 +992,18 @@ export interface components {
             request_id: string;
             store: components["schemas"]["accounts_views_StoreName"];
         };
-        /**
-         * Kind
-         * @enum {string}
-         */
-        Kind: "refund_only" | "return_refund";
+        /** KindView */
+        KindView: {
+            asks: boolean;
+            audience: components["schemas"]["Audience"];
+            every_figure: components["schemas"]["Figure"][];
+            every_panel: components["schemas"]["Panel"][];
+            figures: components["schemas"]["Figure"][];
+            kind: components["schemas"]["rooms_kinds_rules_Kind"];
+            panels: components["schemas"]["Panel"][];
+            shelf: boolean;
+            title: string;
+        };
         /** LeftOut */
         LeftOut: {
             number: string;
@@ -970,6 +1184,16 @@ export interface components {
             role: components["schemas"]["Role"];
             store_id?: string | null;
         };
+        /** NewCampaign */
+        NewCampaign: {
+            background?: string | null;
+            colour?: string | null;
+            ends_at?: string | null;
+            name: string;
+            product_id?: string | null;
+            room_id?: string | null;
+            starts_at?: string | null;
+        };
         /** NewFeedToken */
         NewFeedToken: {
             days: number;
@@ -981,6 +1205,11 @@ export interface components {
             brand_id?: string | null;
             name: string;
             room_id?: string | null;
+        };
+        /** NewLine */
+        NewLine: {
+            product_id?: string | null;
+            text?: string | null;
         };
         /** NewPolicy */
         NewPolicy: {
@@ -996,10 +1225,13 @@ export interface components {
         };
         /** NewRoom */
         NewRoom: {
-            audience?: components["schemas"]["Audience"];
+            audience?: components["schemas"]["Audience"] | null;
+            kind?: components["schemas"]["rooms_kinds_rules_Kind"] | null;
+            reach?: components["schemas"]["Reach"] | null;
+            session_template_id?: string | null;
             store_id?: string | null;
             template?: string | null;
-            title: string;
+            title?: string | null;
         };
         /** NewSku */
         NewSku: {
@@ -1023,6 +1255,18 @@ export interface components {
             region: string;
             region_id?: string | null;
         };
+        /** NewTemplate */
+        NewTemplate: {
+            audience?: components["schemas"]["Audience"];
+            figures?: components["schemas"]["Figure"][];
+            kind?: components["schemas"]["rooms_kinds_rules_Kind"];
+            name: string;
+            panels?: components["schemas"]["Panel"][];
+            product_ids?: string[];
+            room_id?: string | null;
+            store_id?: string | null;
+            title?: string;
+        };
         /** NewToken */
         NewToken: {
             /** Format: date-time */
@@ -1041,6 +1285,13 @@ export interface components {
             effect: components["schemas"]["Effect"];
             pattern: string;
             room_id?: string | null;
+        };
+        /** NextRoom */
+        NextRoom: {
+            /** Format: uuid */
+            room_id: string;
+            state: string;
+            title: string;
         };
         /** OfBook */
         OfBook: {
@@ -1061,6 +1312,12 @@ export interface components {
         Offers: {
             items: components["schemas"]["Offer"][];
         };
+        /** OfStore */
+        OfStore: {
+            name: string;
+            /** Format: uuid */
+            store_id: string;
+        };
         /** OnAir */
         OnAir: {
             brand: components["schemas"]["Named"];
@@ -1079,6 +1336,10 @@ export interface components {
         OneProduct: {
             /** Format: uuid */
             product_id: string;
+        };
+        /** Open */
+        Open: {
+            member_id?: string | null;
         };
         /** OpenRoom */
         OpenRoom: {
@@ -1220,6 +1481,11 @@ export interface components {
             items: components["schemas"]["ArrivalView"][];
             next: string | null;
         };
+        /** Page[CampaignView] */
+        "Page_server.attribution.campaigns.CampaignView_": {
+            items: components["schemas"]["CampaignView"][];
+            next: string | null;
+        };
         /** Page[CreditView] */
         "Page_server.attribution.credits.CreditView_": {
             items: components["schemas"]["CreditView"][];
@@ -1280,6 +1546,11 @@ export interface components {
             items: components["schemas"]["TimelineLine"][];
             next: string | null;
         };
+        /** Page[PickUpAt] */
+        "Page_server.orders.fulfilment.PickUpAt_": {
+            items: components["schemas"]["PickUpAt"][];
+            next: string | null;
+        };
         /** Page[OrderView] */
         "Page_server.orders.views.OrderView_": {
             items: components["schemas"]["OrderView"][];
@@ -1310,6 +1581,11 @@ export interface components {
             items: components["schemas"]["stores_routes_StoreView"][];
             next: string | null;
         };
+        /**
+         * Panel
+         * @enum {string}
+         */
+        Panel: "stage" | "show" | "chat" | "questions" | "sale" | "viewers" | "curve" | "stores";
         /** Parcel */
         Parcel: {
             carrier: string;
@@ -1357,17 +1633,20 @@ export interface components {
             /** Format: uuid */
             store_id: string;
         };
+        /** PickUpAt */
+        PickUpAt: {
+            address: string;
+            name: string;
+            note: string;
+            /** Format: uuid */
+            store_id: string;
+        };
         /** PickUpStore */
         PickUpStore: {
             address: string;
             name: string;
             /** Format: uuid */
             store_id: string;
-        };
-        /** PictureKept */
-        PictureKept: {
-            picture: string;
-            url: string;
         };
         /** Pin */
         Pin: {
@@ -1454,6 +1733,11 @@ export interface components {
             sold: number;
             total: number;
         };
+        /** PresentView */
+        PresentView: {
+            count: number;
+            items: components["schemas"]["ArrivalView"][];
+        };
         /** Products */
         Products: {
             product_ids: string[];
@@ -1513,9 +1797,11 @@ export interface components {
             host: components["schemas"]["Named"] | null;
             /** Format: uuid */
             id: string;
+            kind: string;
             pinned: components["schemas"]["Card"] | null;
             sales: components["schemas"]["SaleCard"][];
             shelf: components["schemas"]["Card"][];
+            shows: components["schemas"]["Shows"];
             started_at: string | null;
             state: string;
             title: string;
@@ -1553,9 +1839,41 @@ export interface components {
             name: string;
             text: string;
         };
+        /** Reach */
+        Reach: {
+            kind: components["schemas"]["ReachKind"];
+            region_id?: string | null;
+            store_ids?: string[];
+        };
+        /**
+         * ReachKind
+         * @description Which stores a room of headquarters is for.
+         * @enum {string}
+         */
+        ReachKind: "all" | "region" | "stores";
+        /** ReachView */
+        ReachView: {
+            kind: components["schemas"]["ReachKind"];
+            region: components["schemas"]["RegionName"] | null;
+            stores: number;
+        };
+        /** Readiness */
+        Readiness: {
+            greeted: number;
+            items: components["schemas"]["StoreReady"][];
+            stores: number;
+        };
+        /** ReadTo */
+        ReadTo: {
+            number: number;
+        };
         /** Received */
         Received: {
             new: boolean;
+        };
+        /** Receiving */
+        Receiving: {
+            receiving: boolean;
         };
         /** ReconciliationDetail */
         ReconciliationDetail: {
@@ -1635,6 +1953,12 @@ export interface components {
         Refuse: {
             reason: string;
         };
+        /** RegionName */
+        RegionName: {
+            name: string;
+            /** Format: uuid */
+            region_id: string;
+        };
         /** Regions */
         Regions: {
             items: components["schemas"]["RegionView"][];
@@ -1684,6 +2008,18 @@ export interface components {
          * @enum {string}
          */
         Role: "owner" | "operator" | "host" | "moderator" | "manager" | "guide" | "finance" | "read_only" | "distributor" | "group_owner" | "member";
+        /** RoomBoard */
+        RoomBoard: {
+            /** Format: date-time */
+            at: string;
+            by: components["schemas"]["By"];
+            count: number;
+            items: components["schemas"]["BoardRow"][];
+            next: string | null;
+            own: components["schemas"]["BoardRow"] | null;
+            sort: components["schemas"]["Sort"];
+            totals: components["schemas"]["FiguresOfLine"] | null;
+        };
         /** RoomFigures */
         RoomFigures: {
             amount_minor: number;
@@ -1731,11 +2067,18 @@ export interface components {
             host: components["schemas"]["Named"] | null;
             /** Format: uuid */
             id: string;
+            kind: string;
+            reach: components["schemas"]["ReachView"] | null;
             started_at: string | null;
             state: string;
-            store: components["schemas"]["StoreOfRoom"] | null;
+            store: components["schemas"]["attribution_rules_StoreName"] | null;
             title: string;
         };
+        /**
+         * Kind
+         * @enum {string}
+         */
+        rooms_kinds_rules_Kind: "selling" | "group_sale" | "advice" | "lifestyle" | "launch" | "training" | "recruiting";
         /** RowProblem */
         RowProblem: {
             column: string;
@@ -1795,6 +2138,16 @@ export interface components {
             stores: components["schemas"]["StoreSales"][];
             ticker: components["schemas"]["Sold"][];
             watching: number;
+        };
+        /** SetCarrying */
+        SetCarrying: {
+            /** @default  */
+            greeting: string;
+            /** @default true */
+            pick_up: boolean;
+            /** @default  */
+            pick_up_note: string;
+            shelf_order?: string[];
         };
         /** SetOut */
         SetOut: {
@@ -1889,6 +2242,18 @@ export interface components {
             /** @default 0 */
             unchanged: number;
         };
+        /** Shows */
+        Shows: {
+            asks: boolean;
+            figures: components["schemas"]["Figure"][];
+            panels: components["schemas"]["Panel"][];
+            shelf: boolean;
+        };
+        /**
+         * Side
+         * @enum {string}
+         */
+        Side: "member" | "guide";
         /** SignedIn */
         SignedIn: {
             account: components["schemas"]["AccountView"];
@@ -1934,6 +2299,12 @@ export interface components {
             store: string | null;
             title: string;
         };
+        /**
+         * Sort
+         * @default amount
+         * @enum {string}
+         */
+        Sort: "amount" | "net" | "orders" | "visits" | "new_members" | "conversion";
         /** StaffByPhone */
         StaffByPhone: {
             brand_id?: string | null;
@@ -1958,12 +2329,16 @@ export interface components {
             host: components["schemas"]["Named"] | null;
             /** Format: uuid */
             id: string;
+            kind: string;
             pinned: components["schemas"]["Card"] | null;
+            reach: components["schemas"]["ReachView"] | null;
             sales: components["schemas"]["SaleCard"][];
+            session_template_id: string | null;
             shelf: components["schemas"]["Card"][];
+            shows: components["schemas"]["Shows"];
             started_at: string | null;
             state: string;
-            store: components["schemas"]["StoreOfRoom"] | null;
+            store: components["schemas"]["attribution_rules_StoreName"] | null;
             title: string;
         };
         /** Started */
@@ -2001,7 +2376,7 @@ export interface components {
         stock_routes_Place: {
             id?: string | null;
             /** @enum {string} */
-            pool: "headquarters" | "store" | "room";
+            pool: "headquarters" | "store" | "room" | "guide";
         };
         /** StockNow */
         StockNow: {
@@ -2009,18 +2384,36 @@ export interface components {
             /** Format: uuid */
             sku_id: string;
         };
-        /** StoreOfRoom */
-        StoreOfRoom: {
-            name: string;
-            /** Format: uuid */
-            store_id: string;
-        };
         /** StoreQuota */
         StoreQuota: {
             sku_id?: string | null;
             /** Format: uuid */
             store_id: string;
             units: number;
+        };
+        /** StoreReady */
+        StoreReady: {
+            code: string;
+            greeting: string;
+            name: string;
+            pick_up: boolean;
+            /** Format: uuid */
+            store_id: string;
+            updated_at: string | null;
+        };
+        /** StoreRoom */
+        StoreRoom: {
+            greeting: string;
+            /** Format: uuid */
+            room_id: string;
+            started_at: string | null;
+            state: string;
+            title: string;
+            updated_at: string | null;
+        };
+        /** StoreRooms */
+        StoreRooms: {
+            items: components["schemas"]["StoreRoom"][];
         };
         /** StoreView */
         stores_routes_StoreView: {
@@ -2056,6 +2449,67 @@ export interface components {
             discount_minor: number;
             goods_minor: number;
             total_minor: number;
+        };
+        /** TalkLine */
+        TalkLine: {
+            /** Format: date-time */
+            at: string;
+            by: components["schemas"]["Side"];
+            number: number;
+            picture?: components["schemas"]["TalkPicture"] | null;
+            product?: components["schemas"]["TalkProduct"] | null;
+            /** @default false */
+            recalled: boolean;
+            text?: string | null;
+        };
+        /** TalkLines */
+        TalkLines: {
+            before: number | null;
+            conversation: components["schemas"]["ConversationView"];
+            items: components["schemas"]["TalkLine"][];
+        };
+        /** TalkPicture */
+        TalkPicture: {
+            height: number;
+            url: string;
+            width: number;
+        };
+        /** TalkProduct */
+        TalkProduct: {
+            image: string | null;
+            price_minor: number;
+            /** Format: uuid */
+            product_id: string;
+            title: string;
+        };
+        /** Tap */
+        Tap: {
+            kind?: components["schemas"]["rooms_kinds_rules_Kind"] | null;
+            session_template_id?: string | null;
+        };
+        /** Template */
+        Template: {
+            background?: string | null;
+            colour?: string | null;
+            logo?: string | null;
+        };
+        /** TemplateView */
+        TemplateView: {
+            archived_at: string | null;
+            audience: components["schemas"]["Audience"];
+            /** Format: date-time */
+            created_at: string;
+            figures: components["schemas"]["Figure"][];
+            /** Format: uuid */
+            id: string;
+            kind: components["schemas"]["rooms_kinds_rules_Kind"];
+            last_used_at: string | null;
+            mine: boolean;
+            name: string;
+            panels: components["schemas"]["Panel"][];
+            product_ids: string[];
+            store: components["schemas"]["OfStore"] | null;
+            title: string;
         };
         /** TimelineLine */
         TimelineLine: {
@@ -2095,6 +2549,7 @@ export interface components {
         /** TouchTaken */
         TouchTaken: {
             guide: components["schemas"]["GuideName"] | null;
+            notice?: string | null;
             refused: string | null;
             room_id: string | null;
             store: components["schemas"]["attribution_rules_StoreName"] | null;

@@ -13,7 +13,10 @@ export interface Page<T> { items: T[]; next: string | null }
 export type StaffRole = 'owner' | 'operator' | 'host' | 'manager' | 'guide' | 'distributor' | 'group_owner'
 export type Account = Narrow<Schemas['AccountView'], { role: StaffRole }>
 export type Store = Schemas['stores_routes_StoreView']
-export type PickUpStore = Schemas['PickUpStore']
+/** A store where an order may be picked up. */
+export type PickUpAt = Schemas['PickUpAt']
+/** What the store that carries a viewer shows them. */
+export type Carried = Required<Schemas['CarriedView']>
 
 /** `stock` is sent when a product is made; `free` comes on a room's shelf. */
 export type ProductSku = Omit<Schemas['SkuView'], 'code' | 'was_minor'> & Partial<Schemas['SkuView']> & { stock?: number; free?: number }
@@ -24,7 +27,7 @@ export type StockPool = Schemas['PoolNow']
 
 export type PublicRoom = Narrow<
   Schemas['PublicRoom'],
-  { state: RoomInfo['state']; audience: RoomInfo['audience']; sales: Sale[]; shelf: Card[]; pinned: Card | null; beside: Card[] }
+  { state: RoomInfo['state']; shows: RoomInfo['shows']; audience: RoomInfo['audience']; sales: Sale[]; shelf: Card[]; pinned: Card | null; beside: Card[] }
 >
 export type MinuteFigures = Schemas['Minute']
 /** A sale's stock proof. */
@@ -71,6 +74,8 @@ export type Me = Schemas['Me']
 export type Wallet = Schemas['WalletPage']
 export type Gifts = Schemas['Gifts']
 export type Invitation = Schemas['InvitationMade']
+export type InvitationShown = Schemas['Invitation']
+export type TouchTaken = Schemas['TouchTaken']
 /** A product whose code stands on a store's shelf. */
 export type ShelfProduct = Schemas['ShelfProduct']
 export type ShelfCode = Schemas['ShelfCodeMade']

@@ -45,11 +45,11 @@ export function canCapture(): boolean {
   return Boolean(navigator.mediaDevices?.getUserMedia)
 }
 
-export function openCamera(choice: { videoDevice?: string; audioDevice?: string; portrait?: boolean } = {}): Promise<MediaStream> {
-  const { portrait = false } = choice
+export function openCamera(choice: { videoDevice?: string; audioDevice?: string; portrait?: boolean; facing?: 'user' | 'environment' } = {}): Promise<MediaStream> {
+  const { portrait = false, facing = 'user' } = choice
   return navigator.mediaDevices.getUserMedia({
     video: {
-      ...(choice.videoDevice ? { deviceId: { exact: choice.videoDevice } } : { facingMode: 'user' }),
+      ...(choice.videoDevice ? { deviceId: { exact: choice.videoDevice } } : { facingMode: facing }),
       width: { ideal: portrait ? 720 : 1280 },
       height: { ideal: portrait ? 1280 : 720 },
       frameRate: { ideal: 30, max: 30 },

@@ -34,6 +34,7 @@ async def test_a_right_password_gives_a_token_and_the_account(desk: Desk) -> Non
         "created_at": None,
         "phone": None,
         "joined": True,
+        "face": None,
     }
     again = await desk.ask("GET", "/api/session", by=signed_in.json()["token"])
     assert again.json()["account"] == signed_in.json()["account"]

@@ -14,14 +14,18 @@ from sqlalchemy import text
 import server.attribution.reactions
 import server.orders.reactions
 import server.stock.reactions  # noqa: F401
+from live.events import RoomEvent
 from server.accounts.models import Account
 from server.attribution import bindings, credits, policies, service
 from server.attribution.credits import CreditView
+from server.attribution.entering import Entering
 from server.attribution.models import Visit
 from server.attribution.policies import NewPolicy
 from server.attribution.policy import Policy
 from server.attribution.routes import ROUTES
+from server.kit import facts
 from server.kit.clock import utc_now
+from server.kit.facts import Fact
 from server.kit.ids import uuid7
 from server.kit.principal import Principal, Role
 from server.orders import paying, placing, refunding
@@ -34,6 +38,12 @@ from server.stock.service import Taking
 from server.stores.models import Store
 from tests.server.shop import Shop
 from tests.server.wallets.serving import Served
+
+
+def heard(fact: Fact) -> list[RoomEvent]:
+    """By people, of the fact itself: the room's feed hears of every visit, and its board that it changed."""
+    events = facts.announcements(fact)
+    return [one for one in events if not one.topic.startswith("feed:") and one.kind != "board.changed"]
 
 
 @dataclass
@@ -113,9 +123,13 @@ class Scene:
         self, who: Principal, room_id: UUID | None = None, room_store_id: UUID | None = None
     ) -> Visit:
         async with self.shop.database.transaction() as session:
-            return await service.enter(
-                session, room_id or self.shop.room_id, who.id, who.brand_id, room_store_id, self.now
+            asked = Entering(
+                room_id=room_id or self.shop.room_id,
+                member_id=who.id,
+                brand_id=who.brand_id,
+                room_store_id=room_store_id,
             )
+            return await service.enter(session, asked, self.now)
 
     async def visit(self, who: Principal, room_id: UUID | None = None) -> Visit:
         async with self.shop.database.transaction() as session:

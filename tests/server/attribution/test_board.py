@@ -39,6 +39,7 @@ async def test_a_board_ranks_the_guides_and_its_totals_are_the_sum(scene, shop):
     ] == [(1, "Guide Wu", 1, 1, 19800), (2, "Guide Li", 2, 2, 18900), (3, "Guide Zero", 0, 0, 0)]
     assert shown["totals"] == {
         "visits": 3,
+        "new_members": 3,
         "orders": 3,
         "amount_minor": 39600,
         "reversed_minor": 900,

@@ -55,6 +55,6 @@ class NoDatabase:
 async def test_a_forged_code_is_refused_without_asking_the_database():
     for forged in ("ABCDEFGHJKMNPQ", "", "x" * 64, "ＡＢＣＤＥＦＧＨＪＫＭＮＰＱ"):
         with pytest.raises(NotFound):
-            await service.show(NoDatabase(), SECRET, forged)
+            await service.show(NoDatabase(), SECRET, forged, utc_now())
         with pytest.raises(NotFound):
             await service.touch(NoDatabase(), SECRET, forged, uuid7(), uuid7(), utc_now())

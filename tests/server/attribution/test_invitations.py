@@ -11,6 +11,7 @@ from server.kit.ids import uuid7
 from server.kit.principal import Role
 from server.kit.problems import Forbidden, NotFound
 from server.members.facts import MembersMerged
+from tests.server.attribution.scene import heard
 from tests.server.shop import Shop
 
 
@@ -198,11 +199,6 @@ async def test_entering_and_touching_at_once_never_lose_the_touch(scene, shop, a
     assert len(await scene.told("viewer.entered")) == 1
 
 
-def heard(fact):
-    """By people; the room's feed hears of every visit."""
-    return [event for event in facts.announcements(fact) if not event.topic.startswith("feed:")]
-
-
 async def test_the_store_hears_of_an_arrival_with_what_the_viewer_bought_before(scene, shop):
     viewer = await shop.member("Wang")
     await scene.touch(viewer, await scene.invite(scene.guide))
@@ -231,7 +227,7 @@ async def test_a_store_hears_of_a_viewer_who_comes_to_it_in_the_middle_of_a_room
     await scene.enter(viewer)
     await scene.touch(viewer, await scene.invite(scene.guide))
     (fact,) = await scene.facts(ViewerCarried)
-    (event,) = facts.announcements(fact)
+    (event,) = heard(fact)
     assert (event.topic, event.kind) == (f"store:{shop.store_id}", "arrival")
     assert event.data["tags"] == ["new"]
 
@@ -329,6 +325,7 @@ async def test_an_invitation_made_opened_and_touched_over_http(scene, shop):
         "url": f"https://shop.example/i/{code}",
         "qr_url": f"/api/invitations/{code}/qr.svg",
         "poster_url": f"/api/invitations/{code}/poster.png",
+        "friends": 0,
     }
     opened = await scene.get(None, f"/i/{code}")
     assert (opened.status_code, opened.headers["location"]) == (302, f"/live/{shop.room_id}?i={code}")
@@ -342,6 +339,9 @@ async def test_an_invitation_made_opened_and_touched_over_http(scene, shop):
         "store": {"store_id": str(shop.store_id), "name": "Hangzhou"},
         "guide": {"account_id": str(shop.guide_id), "name": "Guide Li"},
         "inviter": "Guide Li",
+        "campaign": None,
+        "notice": None,
+        "next_room": None,
     }
     touched = await scene.post(await shop.member(), f"/api/invitations/{code}/touches")
     assert touched.status_code == 201

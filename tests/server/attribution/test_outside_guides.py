@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.attribution.service import SCREEN
+from server.attribution.inviting import SCREEN
 from server.kit.principal import Role
 from server.kit.problems import Forbidden, NotFound
 

@@ -16,6 +16,7 @@ from server.attribution.rules import (
     GuideName,
     Link,
     MemberName,
+    Reach,
     Rule,
     StoreName,
     Touched,
@@ -293,3 +294,30 @@ def test_a_viewer_is_exactly_one_of_new_returning_buyer_or_regular(orders, earli
     (tag,) = tags(orders, earlier_visits)
     expected = "regular" if orders >= 3 else "buyer" if orders else "returning" if earlier_visits else "new"
     assert tag == expected
+
+
+def test_where_a_room_is_not_for_the_store_the_next_rule_decides():
+    here = Reach(frozenset({HZ.store_id}))
+    ours = touched(1, NOW - timedelta(hours=2))
+    theirs = touched(2, NOW - timedelta(hours=1), via=link(2, store=SZ, guide=SUN))
+    assert carrier([ours, theirs], None, None, NOW, here).guide_id == LI.account_id
+    assert carrier([ours], bound(), None, NOW, here).rule is Rule.LAST_TOUCH
+    assert carrier([theirs], bound(), None, NOW, here) == Carrier(Rule.BRAND)
+
+
+def test_a_guide_without_a_store_carries_only_where_every_store_does():
+    via = touched(1, NOW, via=link(1, store=None))
+    assert carrier([via], None, None, NOW).guide_id == LI.account_id
+    assert carrier([via], None, None, NOW, Reach(frozenset())) == Carrier(Rule.BRAND)
+
+
+@given(st.lists(st.sampled_from([HZ, SZ, None]), max_size=5), st.sampled_from([HZ, SZ]), st.booleans())
+def test_nobody_outside_ever_carries(stores, takes, is_bound):
+    here = Reach(frozenset({takes.store_id}))
+    touches = [
+        touched(number, NOW - timedelta(minutes=number), via=link(number, store=store))
+        for number, store in enumerate(stores, start=1)
+    ]
+    found = carrier(touches, bound() if is_bound else None, None, NOW, here)
+    assert found.store_id in (None, takes.store_id)
+    assert (found.store_id is None) == (found.guide_id is None)

@@ -11,6 +11,7 @@ from live.room import End
 from server.chat.models import ChatMessage
 from server.dashboards import figures, recorder, screen, service
 from server.dashboards.reactions import keep_report
+from server.kit import latest as latest_answers
 from server.kit.facts import kinds
 from server.kit.ids import uuid7
 from server.rooms import service as rooms
@@ -71,9 +72,9 @@ async def test_many_control_pages_cost_one_count_a_second(stage, monkeypatch):
     counted = []
     real = service.room_figures
 
-    async def room_figures(*args):
+    async def room_figures(*args, **more):
         counted.append(args)
-        return await real(*args)
+        return await real(*args, **more)
 
     monkeypatch.setattr(service, "room_figures", room_figures)
     now = [0.0]
@@ -81,7 +82,7 @@ async def test_many_control_pages_cost_one_count_a_second(stage, monkeypatch):
     seen = await asyncio.gather(*(latest.of(stage.room_id, n) for n in range(20)))
     assert len(counted) == 1
     assert [one.watching for one in seen] == list(range(20))
-    now[0] = service.FRESH_S + 0.1
+    now[0] = latest_answers.FRESH_S + 0.1
     await latest.of(stage.room_id, 0)
     assert len(counted) == 2
 
@@ -90,17 +91,17 @@ async def test_counting_takes_a_tenth_of_the_time_at_most_however_long_it_takes(
     now, counted = [0.0], []
     real = service.room_figures
 
-    async def room_figures(*args):
+    async def room_figures(*args, **more):
         counted.append(now[0])
         now[0] += 0.5
-        return await real(*args)
+        return await real(*args, **more)
 
     monkeypatch.setattr(service, "room_figures", room_figures)
     latest = service.LatestFigures(stage.database, time=lambda: now[0])
     while now[0] < 20:
         await latest.of(stage.room_id, 0)
         now[0] += 0.25
-    assert len(counted) * 0.5 <= 20 / service.RESTS + 0.5
+    assert len(counted) * 0.5 <= 20 / latest_answers.RESTS + 0.5
     assert counted[1] - counted[0] == pytest.approx(5, abs=0.5)
 
 

@@ -19,6 +19,7 @@ from live.broker.redis import RedisBroker
 from live.events import feed_topic
 from live.room import Command, Pause, Resume
 from server.attribution import service as attribution
+from server.attribution.service import Entering
 from server.chat import moderation
 from server.chat.service import Chat
 from server.kit import facts
@@ -206,9 +207,8 @@ class Show:
 
     async def enter(self, member: Principal) -> None:
         async with self.stage.session() as session:
-            await attribution.enter(
-                session, self.stage.room_id, member.id, member.brand_id, None, datetime.now(UTC)
-            )
+            asked = Entering(room_id=self.stage.room_id, member_id=member.id, brand_id=member.brand_id)
+            await attribution.enter(session, asked, datetime.now(UTC))
 
     async def tip(self, member: Principal, quantity: int = 1, gift: str = "Rose") -> UUID:
         async with self.stage.session() as session:

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 import server.reactions  # noqa: F401
+from server.carrying.models import Carrying
 from server.kit.clock import utc_now
 from server.kit.database import Database
 from server.kit.ids import uuid7
@@ -104,3 +105,48 @@ async def test_nothing_is_picked_up_at_a_store_that_closed(shop):
         store.closed_at = utc_now()
     with pytest.raises(Invalid):
         await to_pick_up(shop)
+
+
+async def deliver(shop: Shop, member: Principal, order_id: UUID, store_id: UUID) -> None:
+    async with shop.database.transaction() as session:
+        where = {"method": "pick_up", "store_id": str(store_id), "note": ""}
+        await fulfilment.set_delivery(session, member, order_id, where, utc_now())
+
+
+async def test_an_order_is_picked_up_where_stores_hand_over_the_show_and_the_carrying_one_goes_first(shop):
+    ningbo, suzhou = (Store(brand_id=shop.brand_id, name=name, code=name) for name in ("Ningbo", "Aosta"))
+    async with shop.database.transaction() as session:
+        session.add_all([ningbo, suzhou])
+    member = await shop.member(brought_by_guide=True)
+    async with shop.database.transaction() as session:
+        lines = [Taking(shop.sku_id, 1)]
+        placed = await placing.place(session, member, shop.room_id, lines, uuid7().hex, b"", utc_now())
+
+    async def offered() -> list[tuple[str, str]]:
+        async with shop.database.transaction() as session:
+            found = await fulfilment.pick_up_at(session, member, placed.order_id)
+            return [(one.name, one.note) for one in found]
+
+    async def carry(store_id: UUID, pick_up: bool, note: str = "") -> None:
+        async with shop.database.transaction() as session:
+            await session.merge(
+                Carrying(
+                    room_id=shop.room_id,
+                    store_id=store_id,
+                    pick_up=pick_up,
+                    pick_up_note=note,
+                    by_id=shop.guide_id,
+                )
+            )
+
+    assert await offered() == [("Hangzhou", ""), ("Aosta", ""), ("Ningbo", "")]
+    await carry(ningbo.id, False)
+    await carry(shop.store_id, True, "Second floor")
+    assert await offered() == [("Hangzhou", "Second floor"), ("Aosta", "")]
+    with pytest.raises(Invalid):
+        await deliver(shop, member, placed.order_id, ningbo.id)
+    await deliver(shop, member, placed.order_id, shop.store_id)
+    await carry(shop.store_id, False)
+    assert await offered() == []
+    with pytest.raises(Invalid):
+        await deliver(shop, member, placed.order_id, suzhou.id)

@@ -43,10 +43,10 @@ async def pools(floor: Floor) -> dict[str, tuple[int, int, int]]:
     return {pool["pool"]: (pool["free"], pool["held"], pool["sold"]) for pool in answer.json()}
 
 
-async def order(floor: Floor, quantity: int = 1) -> httpx.Response:
-    buyer = await floor.stage.shop.member(brought_by_guide=True)
+async def order(floor: Floor, quantity: int = 1, by: Any = None, key: str = "order") -> httpx.Response:
+    buyer = by or await floor.stage.shop.member(brought_by_guide=True)
     body = {"lines": [{"sku_id": str(floor.stage.shop.sku_id), "quantity": quantity}]}
-    headers = {"Idempotency-Key": "order"}
+    headers = {"Idempotency-Key": key}
     path = f"/api/rooms/{floor.stage.room_id}/orders"
     placed = await floor.ask("POST", path, buyer, json=body, headers=headers)
     assert placed.status_code == 201, placed.text
@@ -84,6 +84,33 @@ async def test_a_closed_store_gives_what_it_has_and_takes_nothing_more(floor):
     assert (await move(floor, HEADQUARTERS, store_of(floor), 1)).status_code == 422
     assert (await move(floor, store_of(floor), HEADQUARTERS, 5)).status_code == 201
     assert await pools(floor) == {"headquarters": (1000, 0, 0)}
+
+
+async def test_what_a_guide_from_outside_has_is_sold_by_them_before_headquarters(floor):
+    outside = await floor.stage.hire(Role.DISTRIBUTOR)
+    own = {"pool": "guide", "id": str(outside.id)}
+    assert (await move(floor, HEADQUARTERS, own, 1)).status_code == 201
+    invited = await floor.ask("POST", "/api/invitations", outside, json={"room_id": str(floor.stage.room_id)})
+    buyer = await floor.stage.shop.member()
+    touch = f"/api/invitations/{invited.json()['code']}/touches"
+    assert (await floor.ask("POST", touch, buyer)).status_code == 201
+    await order(floor)  # somebody else's customer
+    assert await pools(floor) == {"headquarters": (998, 1, 0), "guide": (1, 0, 0)}
+    await order(floor, by=buyer)
+    await order(floor, by=buyer, key="again")
+    assert await pools(floor) == {"headquarters": (997, 2, 0), "guide": (0, 1, 0)}
+
+
+async def test_a_guide_who_left_gives_what_they_have_and_takes_nothing_more(floor):
+    outside = await floor.stage.hire(Role.GROUP_OWNER)
+    own = {"pool": "guide", "id": str(outside.id)}
+    assert (await move(floor, HEADQUARTERS, own, 5)).status_code == 201
+    left = await floor.ask("POST", f"/api/accounts/{outside.id}/disable", floor.stage.owner)
+    assert left.is_success, left.text
+    assert (await move(floor, HEADQUARTERS, own, 1)).status_code == 404
+    assert (await move(floor, own, HEADQUARTERS, 5)).status_code == 201
+    of_store = await floor.stage.hire(Role.GUIDE, store_id=floor.stage.shop.store_id)
+    assert (await move(floor, HEADQUARTERS, {"pool": "guide", "id": str(of_store.id)})).status_code == 404
 
 
 async def test_a_move_and_its_reverse_leave_everything_as_it_was(floor):

@@ -31,6 +31,8 @@ KEYS = {
 IN_THE_ROOM = {
     "GET /api/screen",
     "GET /api/rooms/{room_id}/feed/export",
+    "GET /api/rooms/{room_id}/board",
+    "GET /api/rooms/{room_id}/board/export",
     "POST /api/orders/{order_id}/extensions",
 }
 """Where the host sees what is bought in the room."""
@@ -51,7 +53,13 @@ OUT_OF_REACH = {
 
 OWN_SESSION = frozenset(
     {
-        *("PUT /api/session/password", "PUT /api/session/login", "DELETE /api/session", "POST /api/session"),
+        *(
+            "PUT /api/session/password",
+            "PUT /api/session/login",
+            "DELETE /api/session",
+            "PUT /api/session/face",
+            "POST /api/session",
+        ),
         "POST /api/staff/phone-codes",
     }
 )

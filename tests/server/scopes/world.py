@@ -21,13 +21,14 @@ from server.after_sale.models import AfterSale
 from server.after_sale.rules import Kind
 from server.attribution import service as attribution
 from server.attribution import shelf_codes
-from server.attribution.models import CreditDispute
+from server.attribution.models import Campaign, CreditDispute
 from server.brands.models import Brand
 from server.catalog import pictures
 from server.catalog import service as catalog
 from server.catalog.models import Product
 from server.catalog.service import SkuDraft
 from server.chat.models import Ban, ChatMessage, ModerationAct, Mute, Question, RoomModerator, Word
+from server.conversations import service as conversations
 from server.feeds import tokens as feed_tokens
 from server.flash_sales import service as flash_sales
 from server.flash_sales.models import Waiting
@@ -46,6 +47,8 @@ from server.orders.service import LineUnits
 from server.payments import reconciling
 from server.payments import service as payments
 from server.payments.providers import Notice
+from server.rooms.kinds import templates
+from server.rooms.kinds.templates import Terms
 from server.rooms.models import Room, ShelfItem
 from server.stock.service import Taking
 from server.stores.models import Region, Store
@@ -61,6 +64,7 @@ PRIVATE = {
     "buyer's address": "Zelkova Lane 77",
     "an order's amount": str(PRICE * UNITS),
     "a line of the chat": "Does the zebra glaze crackle?",
+    "what is said in private": "A zither for the tea room?",
     "a word": "quixotry",
     "a job": "zephyr-list.csv",
     "a login": "ananda-",
@@ -128,6 +132,7 @@ class World:
         await self._sell(session, a)
         await self._order(session)
         await self._talk(session, a)
+        await self._confide(session)
         await self._keep(session, a)
 
     def principal(self, name: str) -> Principal:
@@ -313,6 +318,10 @@ class World:
         session.add(dispute)
         await session.flush()
         self.things["dispute_id"] = str(dispute.id)
+        campaign = Campaign(brand_id=by.brand_id, name="Zenith week")
+        session.add(campaign)
+        await session.flush()
+        self.things["campaign_id"] = str(campaign.id)
 
     async def _wallet(self, session: AsyncSession, buyer: Principal) -> None:
         entries = [(of_member(buyer.id), 100_000), (cash(buyer.brand_id), -100_000)]
@@ -410,6 +419,16 @@ class World:
             "troubled_id": str(troubled.id),
         }
 
+    async def _confide(self, session: AsyncSession) -> None:
+        buyer, now = self.principal("buyer"), self.now
+        conversation_id = await conversations.open_by_member(session, buyer, now)
+        for draft in (
+            conversations.text_draft(PRIVATE["what is said in private"], None),
+            conversations.picture_draft(*await pictures.shrink(self.png("a zither"))),
+        ):
+            line = await conversations.write(session, buyer, conversation_id, draft, uuid7().hex, b"-", now)
+        self.things |= {"conversation_id": str(conversation_id), "picture_number": str(line.number)}
+
     async def _keep(self, session: AsyncSession, a: Brand) -> None:
         owner, room_id = self.principal("owner"), self.uuid("room_id")
         job = await jobs.start(
@@ -422,7 +441,10 @@ class World:
         kept, _ = await reconciling.keep(
             session, a.id, "sandbox", yesterday, b"-", [], fetched=False, made_by=owner.id, now=self.now
         )
+        template = await templates.create(session, self.principal("manager"), Terms(name="Ours alone"))
         self.things |= {
+            "template_id": str(template.id),
+            "session_template_id": str(template.id),
             "job_id": str(job.id),
             "token_id": str(token.id),
             "reconciliation_id": str(kept.id),

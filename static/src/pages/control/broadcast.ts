@@ -29,6 +29,8 @@ export function useBroadcast(roomId: string) {
   const stream = shallowRef<MediaStream | null>(null)
   const source = ref<'camera' | 'screen'>('camera')
   const ratio = ref<Ratio>('9:16')
+  /** Which of a phone's cameras. */
+  const facing = ref<'user' | 'environment'>('user')
   const devices = reactive<{ cameras: Device[]; microphones: Device[]; camera: string; microphone: string }>({
     cameras: [],
     microphones: [],
@@ -67,9 +69,26 @@ export function useBroadcast(roomId: string) {
 
   const startCamera = (): Promise<boolean> =>
     capture(
-      () => openCamera({ videoDevice: devices.camera, audioDevice: devices.microphone, portrait: ratio.value === '9:16' }),
+      () => openCamera({ videoDevice: devices.camera, audioDevice: devices.microphone, portrait: ratio.value === '9:16', facing: facing.value }),
       'camera',
     )
+
+  /** The phone's other camera. Many phones open one only after the other is closed. */
+  async function flip(): Promise<void> {
+    const before = { camera: devices.camera, facing: facing.value }
+    for (const track of stream.value?.getVideoTracks() ?? []) track.stop()
+    devices.camera = ''
+    facing.value = before.facing === 'user' ? 'environment' : 'user'
+    if (await startCamera()) return
+    const { value } = trouble
+    Object.assign(devices, { camera: before.camera })
+    facing.value = before.facing
+    await startCamera()
+    trouble.value = value
+  }
+
+  /** As in a mirror, where the host looks at themselves. */
+  const mirrored = computed(() => source.value === 'camera' && stream.value !== null && facing.value === 'user')
   const startScreen = (): Promise<boolean> => capture(openScreen, 'screen')
 
   async function take(next: MediaStream): Promise<void> {
@@ -178,6 +197,8 @@ export function useBroadcast(roomId: string) {
     publishing,
     startCamera,
     startScreen,
+    flip,
+    mirrored,
     toggle,
     chooseQuality,
     applyMutes,

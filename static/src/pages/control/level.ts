@@ -13,7 +13,7 @@ export function useLevel(stream: ShallowRef<MediaStream | null>): Ref<number> {
     level.value = 0
   }
 
-  watch(stream, (next) => {
+  function listen(next: MediaStream | null): void {
     stop()
     if (!next?.getAudioTracks().length) return
     context = new AudioContext()
@@ -26,7 +26,8 @@ export function useLevel(stream: ShallowRef<MediaStream | null>): Ref<number> {
       const power = wave.reduce((sum, one) => sum + one * one, 0) / wave.length
       level.value = Math.min(1, Math.sqrt(power) * 4)
     }, 100)
-  })
+  }
+  watch(stream, listen, { immediate: true })
   onScopeDispose(stop)
   return level
 }

@@ -20,6 +20,12 @@ function cardOf(product: Product, position: number): Card {
   }
 }
 
+/** What comes after the product in front; after the last the first again. */
+export function nextOf(shelf: Card[], pinnedId: string | undefined): Card | null {
+  const at = shelf.findIndex((card) => card.product_id === pinnedId)
+  return shelf.length ? (shelf[(at + 1) % shelf.length] ?? null) : null
+}
+
 /** What the host does with shelf and pins: shown at once, taken back when the server refuses. */
 export function useShelf(roomId: string, shelf: Ref<Card[]>, pins: Ref<Card[]>) {
   const { t } = useI18n()

@@ -1,6 +1,6 @@
 import { computed, onScopeDispose, ref, type ComputedRef } from 'vue'
 
-export const views = ['overview', 'rooms', 'products', 'stores', 'orders', 'money', 'attribution', 'words'] as const
+export const views = ['overview', 'rooms', 'products', 'stores', 'orders', 'money', 'boards', 'attribution', 'campaigns', 'words'] as const
 export type View = (typeof views)[number]
 
 /** `#/orders/ID` → view `orders`, detail `ID`. */

@@ -5,7 +5,7 @@ import { deviceName } from '@/shared/device'
 import { pinsAnew, pinsOf } from '@/shared/pins'
 import { RoomClient, roomAddress, type ConnectionState, type Problem } from '@/shared/room-client'
 import { takePrice, takeStock } from '@/shared/sales'
-import type { Card, Gift, Hold, MemberFacts, PublicRoom, RoomFacts, RoomInfo, Sale, Snapshot } from '@/shared/types'
+import type { Card, Carried, Gift, Hold, MemberFacts, PublicRoom, RoomFacts, RoomInfo, Sale, Snapshot, TouchTaken } from '@/shared/types'
 import { comeIn } from './identity'
 import { useTalk } from './talk'
 
@@ -23,7 +23,12 @@ export function useRoom(id: string, invite: string | null) {
   const refusal = shallowRef<ApiProblem | null>(null)
   /** What the host shows, the one in front first. */
   const pins = shallowRef<Card[]>([])
-  const shelf = shallowRef<Card[]>([])
+  /** As the host counts it. */
+  const cards = shallowRef<Card[]>([])
+  const order = shallowRef((all: Card[]): Card[] => all)
+  /** As the store that carries this viewer arranges it. */
+  const shelf = computed(() => order.value(cards.value))
+  const carried = shallowRef<Carried | null>(null)
   const sales: Ref<Sale[]> = ref([])
   const holds = shallowRef<Hold[]>([])
   const gifts = shallowRef<Gift[]>([])
@@ -57,7 +62,7 @@ export function useRoom(id: string, invite: string | null) {
   function takeSnapshot(snapshot: Snapshot): void {
     info.value = { ...info.value, ...snapshot.room }
     pins.value = pinsOf(snapshot.pinned, snapshot.beside)
-    shelf.value = snapshot.shelf
+    cards.value = snapshot.shelf
     sales.value = snapshot.sales
     holds.value = snapshot.holds
     gifts.value = snapshot.gifts
@@ -65,6 +70,11 @@ export function useRoom(id: string, invite: string | null) {
     likes.value = Math.max(likes.value, snapshot.likes)
     orderNews.value++
   }
+
+  const stop = client.on('snapshot', () => {
+    stop()
+    void import('./carried').then(({ followStore }) => followStore(id, client, { carried, order, talk }), () => undefined)
+  })
 
   function dropHold(order: string): void {
     holds.value = holds.value.filter((hold) => hold.order_id !== order)
@@ -91,7 +101,7 @@ export function useRoom(id: string, invite: string | null) {
   client.onFact('room', 'room.audience', change)
   client.onFact('room', 'room.pinned', ({ card, beside }) => (pins.value = pinsOf(card, beside)))
   client.onFact('room', 'shelf.changed', (data) => {
-    shelf.value = data.shelf
+    cards.value = data.shelf
     pins.value = pinsAnew(pins.value, data.shelf)
   })
   client.onFact('room', 'sale.opened', ({ sale }) => {
@@ -159,7 +169,7 @@ export function useRoom(id: string, invite: string | null) {
     info.value = { ...room, ...(connection.value === 'open' ? info.value : {}) }
     if (connection.value === 'open') return
     pins.value = pinsOf(room.pinned, room.beside)
-    shelf.value = room.shelf ?? []
+    cards.value = room.shelf ?? []
     sales.value = room.sales ?? []
   }
 
@@ -169,12 +179,19 @@ export function useRoom(id: string, invite: string | null) {
     const first = look().catch((reason: unknown) => reason)
     try {
       await persist(() => comeIn({ room_id: id }))
-      if (invite) await asMember(`/api/invitations/${encodeURIComponent(invite)}/touches`, { method: 'POST' }).catch(() => undefined)
+      if (invite) await come(invite)
       if ((await first) !== undefined) await lookAgain()
       client.connect()
     } catch (reason) {
       refusal.value = reason instanceof ApiProblem ? reason : new ApiProblem('unknown', 0)
     }
+  }
+
+  /** A code that leads nowhere keeps nobody out. */
+  async function come(code: string): Promise<void> {
+    const touched = persist(() => asMember<TouchTaken>(`/api/invitations/${encodeURIComponent(code)}/touches`, { method: 'POST' }))
+    const notice = (await touched.catch(() => null))?.notice
+    if (notice) void import('./invited').then(({ tellNotice }) => tellNotice(notice))
   }
 
   /** A viewer known to another brand of this server is unknown here, and comes in as somebody new. */
@@ -217,7 +234,7 @@ export function useRoom(id: string, invite: string | null) {
   return reactive({
     ...talk,
     client: markRaw(client),
-    id, info, refusal, pins, shelf, sales, openSales, holds, gifts, here, likes, ticker, priced, promoted, tips,
+    id, info, refusal, pins, cards, shelf, carried, sales, openSales, holds, gifts, here, likes, ticker, priced, promoted, tips,
     mediaAway, connection, balance, orderNews, paid, failedPayment,
     enter, like, takeHold, pictureRefused,
     ownLikes: () => ownLikes,

@@ -27,7 +27,7 @@ export function useSaying(room: LiveRoom, now: Ref<number>, withName: WithName) 
     if (muted.value) return t('chat.muted', { until: muted.value })
     if (!open.value) return t('chat.closed')
     if (wait.value) return t('chat.wait', { n: wait.value })
-    return room.chat.slow_s && !room.moderates ? t('chat.slow', { n: room.chat.slow_s }) : t('chat.say')
+    return room.chat.slow_s && !room.moderates ? t('chat.slow', { n: room.chat.slow_s }) : t(room.info?.shows?.asks ? 'chat.ask' : 'chat.say')
   })
 
   function reply(line: ChatLine): void {

@@ -12,6 +12,7 @@ const loaders = {
   phone: () => import('./sheets/PhoneSheet.vue'),
   review: () => import('./sheets/ReviewSheet.vue'),
   wait: () => import('./sheets/WaitSheet.vue'),
+  guide: () => import('./sheets/GuideSheet.vue'),
 }
 export type SheetName = keyof typeof loaders
 export type OpenSheet = (name: SheetName, props?: Record<string, unknown>) => void

@@ -17,7 +17,7 @@ import { useWaiting } from './waiting'
 export interface Choice { sale: string | null; sku_id: string; quantity: number; price_minor: number; single: boolean }
 
 /** Sheets that somebody may be writing in, or paying from. */
-const typing = new Set<SheetName>(['name', 'phone', 'orders', 'cart', 'gift'])
+const typing = new Set<SheetName>(['name', 'phone', 'orders', 'cart', 'gift', 'guide'])
 
 /** From a look at the goods to a held order and its payment. */
 export function useShopping(room: LiveRoom, now: Ref<number>, { open, sheet }: SheetStack, withName: WithName, showOrders: (first: string, way?: string) => void) {

@@ -1,7 +1,7 @@
 import { ref, shallowRef } from 'vue'
 import { ApiProblem } from '@/shared/api'
 import { quoteOf } from '@/shared/lines'
-import { RoomProblem, type ChatLine, type ChatSetting, type RoomClient, type Talk } from '@/shared/room-client'
+import { RoomProblem, type ChatLine, type ChatSetting, type RoomClient, type Talk as Heard } from '@/shared/room-client'
 import { serverNow } from '@/shared/time'
 
 /** A line of this viewer's that the room doesn't show, or not yet. */
@@ -50,7 +50,7 @@ export function useTalk(roomId: string, client: RoomClient) {
   const here = (room: string): boolean => room === roomId
   const knows = (id: string): boolean => lines.value.some((line) => line.id === id)
 
-  function hear(talk: Talk[]): void {
+  function hear(talk: Heard[]): void {
     const said: ChatLine[] = []
     for (const one of talk) {
       if (one.kind === 'chat.said') said.push(one)
@@ -163,3 +163,5 @@ export function useTalk(roomId: string, client: RoomClient) {
 
   return { lines, own, pinnedLine, chat, joined, mutedUntil, silentUntil, mentioned, moderates, office, hideLine, showLine, say }
 }
+
+export type Talk = ReturnType<typeof useTalk>

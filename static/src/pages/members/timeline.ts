@@ -6,6 +6,7 @@ const moods: Record<string, Mood> = {
   visit: 'came',
   invitation: 'came',
   chat: 'said',
+  conversation: 'said',
   claim: 'bought',
   order: 'bought',
   tip: 'gave',

@@ -161,7 +161,7 @@ export function useStore(id: string) {
     client.close()
   })
 
-  return { shown, rooms, problem, connection, figuresOf, fresh, cases, disputes, guide, open, read }
+  return { client, shown, rooms, problem, connection, figuresOf, fresh, cases, disputes, guide, open, read }
 }
 
 export type StoreNow = ReturnType<typeof useStore>

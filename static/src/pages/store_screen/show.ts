@@ -13,15 +13,17 @@ export function useShow(client: RoomClient) {
     here: 0,
     /** The one in front first. */
     pins: [] as Card[],
+    shelf: [] as Card[],
     sales: [] as Sale[],
     ticker: [] as Bought[],
   })
 
-  function take(snapshot: Pick<Snapshot, 'room' | 'pinned' | 'beside' | 'sales'> & { here?: number }): void {
+  function take(snapshot: Pick<Snapshot, 'room' | 'pinned' | 'beside' | 'shelf' | 'sales'> & { here?: number }): void {
     now.title = snapshot.room.title
     now.state = snapshot.room.state
     now.here = snapshot.here ?? 0
     now.pins = pinsOf(snapshot.pinned, snapshot.beside)
+    now.shelf = snapshot.shelf
     now.sales = snapshot.sales
   }
 
@@ -30,6 +32,7 @@ export function useShow(client: RoomClient) {
   client.onFact('room', 'room.state', ({ state }) => (now.state = state))
   client.onFact('room', 'room.renamed', ({ title }) => (now.title = title))
   client.onFact('room', 'room.pinned', ({ card, beside }) => (now.pins = pinsOf(card, beside)))
+  client.onFact('room', 'shelf.changed', ({ shelf }) => (now.shelf = shelf))
   client.onFact('room', 'sale.opened', ({ sale }) => (now.sales = [...now.sales.filter((one) => one.sale_id !== sale.sale_id), sale]))
   client.onFact('room', 'sale.closed', ({ sale_id }) => {
     const sale = now.sales.find((one) => one.sale_id === sale_id)

@@ -1,5 +1,5 @@
 import type { components } from '../openapi'
-import type { Account, Audience, Card, Order, Product, RoomFigures, RoomState, Sale, StaffRole, Store } from '../types'
+import type { Account, Audience, Card, Order, Product, RoomFigures, RoomState, Sale, Shows, StaffRole, Store } from '../types'
 
 type Schemas = components['schemas']
 
@@ -9,7 +9,10 @@ export interface RoomRow {
   title: string
   state: RoomState
   audience: Audience
+  kind: string
   store: { store_id: string; name: string } | null
+  /** Null for a store's own room. */
+  reach: ReachView | null
   host: { name: string } | null
   demo: boolean
   created_at: string
@@ -18,12 +21,28 @@ export interface RoomRow {
   here: number
 }
 
+/** Which stores a room of headquarters is for, as it is chosen. */
+export type Reach = Required<Schemas['Reach']>
+export type ReachView = Schemas['ReachView']
+/** How a store carries a room of headquarters. */
+export type Carrying = Schemas['CarryingView']
+export type CarriedProduct = Schemas['CarriedProduct']
+export type StoreRoom = Schemas['StoreRoom']
+export type Readiness = Schemas['Readiness']
+
 export interface StaffRoom extends RoomRow {
+  shows: Shows
+  session_template_id: string | null
   pinned: Card | null
   beside: Card[]
   shelf: Card[]
   sales: Sale[]
 }
+
+/** What there is to make a session from: built-in kinds, and templates, the one used last in front. */
+export type SessionKind = Schemas['KindView']
+export type SessionTemplate = Schemas['TemplateView']
+export interface SessionChoice { kinds: SessionKind[]; items: SessionTemplate[] }
 
 export interface MemberRow {
   member_id: string
@@ -66,7 +85,14 @@ export interface Arrival {
   orders: number
   amount_minor: number
   tags: string[]
+  favourite: string | null
   at: string
+}
+
+/** Customers who are in a room now: `count` of them, the last to come in `items`. */
+export interface Present {
+  count: number
+  items: Arrival[]
 }
 
 export interface BoardFigures {

@@ -59,8 +59,13 @@ export interface RoomInfo {
   audience: Audience
   host: { name: string } | null
   demo: boolean
+  /** What the session is for. */
+  kind: string
+  shows: Shows
   started_at: string | null
 }
+/** What the room's pages show, first things first. `asks`: questions are what it is for. */
+export interface Shows { shelf: boolean; asks: boolean; figures: string[]; panels: string[] }
 /** `pinned` is in front; `beside` it are up to two more, the newest first. */
 export interface Snapshot {
   room: RoomInfo
@@ -91,6 +96,8 @@ export interface RoomFacts {
   'sale.stock': { sale_id: string; lines: { sku_id: string; free: number; held: number; sold: number; price_minor: number }[] }
   /** The host lowered it from `was_minor`, the usual price or the one that the sale began with. */
   'sale.priced': { sale_id: string; sku_id: string; title: string; price_minor: number; was_minor: number }
+  /** One store's viewers read anew what it shows them: `GET /api/rooms/{room}/carried`. */
+  'carrying.changed': { store_id: string }
   'order.ticker': { name: string; title: string; quantity: number; at: string }
   'tip.given': { tip_id: string; name: string; gift: { name: string; icon: string }; quantity: number; amount_minor: number }
   'chat.deleted': { message_id: string }
@@ -104,6 +111,17 @@ export interface RoomFacts {
   'member.expelled': { member_ids: string[] }
   'media.state': { state: 'playing' | 'away' }
 }
+/** Has one of `text`, `picture` and `product`, and none once it was `recalled`. */
+export interface TalkLine {
+  number: number
+  by: 'member' | 'guide'
+  at: string
+  recalled: boolean
+  text: string | null
+  picture: { url: string; width: number; height: number } | null
+  product: { product_id: string; title: string; image: string | null; price_minor: number } | null
+}
+
 export interface MemberFacts {
   'hold.created': { hold: Hold }
   /** The shop gave this viewer more time, until `pay_by`. */
@@ -122,6 +140,12 @@ export interface MemberFacts {
   'chat.shown': { room_id: string; message: ChatLine }
   'chat.refused': { room_id: string; message_id: string }
   moderator: { room_id: string; moderates: boolean }
+  /** What a member and their guide say to each other: both hear it on their own topic. */
+  'conversation.line': { conversation_id: string; member: string; guide: string; line: TalkLine }
+  'conversation.recalled': { conversation_id: string; number: number }
+  'conversation.read': { conversation_id: string; by: 'member' | 'guide'; number: number }
+  'conversation.receiving': { conversation_id: string; receiving: boolean }
+  'conversation.merged': { conversation_id: string; from_id: string }
 }
 export interface ModerationFacts {
   'chat.held': { message: ChatLine; why: 'pre-review' | 'word'; pattern: string | null }
@@ -142,6 +166,7 @@ export interface ControlFacts {
   'order.refunded': { order_id: string; number: string; name: string; amount_minor: number }
   'after_sale.moved': MovedCase
   'viewer.entered': { member_id: string; name: string; store: StoreName | null; guide: GuideName | null; tags: string[] }
+  'board.changed': { at: string }
   'media.health': {
     bitrate_kbps: number
     fps: number

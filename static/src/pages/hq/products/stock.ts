@@ -1,7 +1,7 @@
 import type { StockPool } from '@/shared/types'
 
-/** Where units can be moved between: headquarters, a store, a room. */
-export interface Place { pool: 'headquarters' | 'store' | 'room'; id?: string }
+/** Where units can be moved between: headquarters, a store, a room, a guide from outside. */
+export interface Place { pool: 'headquarters' | 'store' | 'room' | 'guide'; id?: string }
 export interface Move { source: Place; target: Place; quantity: number }
 
 /** A place as a choice's value, and back. */

@@ -24,6 +24,8 @@ export interface Why {
   window_days: number
   placed_at?: string
   binding?: { guide: Guide | null; store: Store | null; since: string; until: string; reason: string } | null
+  /** The room was not for the bound guide's store. */
+  binding_out_of_reach?: boolean
   decision?: { reason: string; by: string }
 }
 

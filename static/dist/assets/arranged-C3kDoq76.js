@@ -1,0 +1,1 @@
+function e(e,t){let n=new Map(t.map((e,t)=>[e,t])),r=e=>n.get(e.product_id)??t.length;return[...e].sort((e,t)=>r(e)-r(t))}export{e as t};

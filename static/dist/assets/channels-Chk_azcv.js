@@ -1,0 +1,1 @@
+import{i as e,o as t}from"./page-BQxE0R0m.js";import"./texts-CBuZ4EvG.js";var n=[`wechat`,`moments`,`group`,`offline`,`sms`];function r(n){let r=`campaigns.channel.${n||`none`}`;return e(r)?t(r):n}var i=e=>e.normalize(`NFKC`).toLowerCase().replace(/[\s<>"'&]+/g,``).slice(0,32);export{r as n,n as r,i as t};
