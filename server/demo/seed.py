@@ -41,7 +41,7 @@ from server.kit.tokens import sign
 from server.members.models import Member
 from server.members.rules import phone
 from server.members.tokens import member_tokens
-from server.rooms import media, shelf
+from server.rooms import furnishing, media, shelf
 from server.rooms import service as rooms
 from server.rooms.kinds import templates
 from server.rooms.kinds.templates import Terms
@@ -125,7 +125,7 @@ async def _make(session: AsyncSession, settings: Settings, now: datetime) -> Non
         )
         drawn = pictures.product(good.shape, good.backdrop, good.body, good.accent)
         await catalog.picture_product(session, product, drawn)
-        await rooms.put_on_shelf(session, owner, room.id, product.id)
+        await furnishing.put_on_shelf(session, owner, room.id, product.id)
         goods.append(product.id)
     await templates.create(
         session, owner, Terms(name="门店日播", title="{门店} · {日期}上新", product_ids=goods)
@@ -148,7 +148,7 @@ async def _room_on_air(session: AsyncSession, brand_id: UUID, host: Principal, n
         return await rooms.direct(session, host, room.id, stage.Resume(), now)
     room = await rooms.direct(session, host, room.id, stage.Start(), now)
     if not room.pinned_ids and (cards := await shelf.cards(session, room)):
-        await rooms.pin(session, host, room.id, cards[0].product_id, now)
+        await furnishing.pin(session, host, room.id, cards[0].product_id, now)
     return room
 
 

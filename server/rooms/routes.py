@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from litestar import Request, delete, get, patch, post, put
+from litestar import Request, get, patch, post
 from litestar.params import QueryParameter
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 from msgspec import UNSET, UnsetType
@@ -19,8 +19,6 @@ from live.media.health import Health
 from live.presence import Presence
 from live.room import Command, End, Pause, Phase, Resume, Start, Warm
 from server.attribution.rules import StoreName
-from server.catalog import sheet
-from server.catalog.imports import Imported
 from server.flash_sales import service as flash_sales
 from server.flash_sales.service import SaleCard
 from server.kit.clock import Clock
@@ -28,7 +26,7 @@ from server.kit.database import Database
 from server.kit.idempotency import KeyHeader, request_hash, require_key
 from server.kit.paging import Page, page
 from server.kit.principal import Principal
-from server.kit.problems import Invalid, Unavailable
+from server.kit.problems import Unavailable
 from server.kit.settings import Settings
 from server.rooms import media, one_tap, service, shelf, snapshot
 from server.rooms.kinds.rules import Kind, Shows, shown
@@ -37,8 +35,9 @@ from server.rooms.media_gateway import MediaGateway
 from server.rooms.models import Room
 from server.rooms.present_routes import ROUTES as PRESENT_ROUTES
 from server.rooms.reach import Reach, ReachView, chosen, views
-from server.rooms.rules import SHELF_SIZE, Audience
-from server.rooms.shelf import Card, Pins
+from server.rooms.rules import Audience
+from server.rooms.shelf import Card
+from server.rooms.shelf_routes import ROUTES as SHELF_ROUTES
 from server.rooms.snapshot import Named, RoomInfo, RoomViews
 from server.rooms.viewers import ViewerHere, viewers_here
 from server.stores.models import Store
@@ -77,21 +76,6 @@ class ChangeRoom(msgspec.Struct, forbid_unknown_fields=True):
 
 class Direct(msgspec.Struct, forbid_unknown_fields=True):
     action: Literal["warm", "start", "pause", "resume", "end"]
-
-
-class OneProduct(msgspec.Struct, forbid_unknown_fields=True):
-    product_id: UUID
-
-
-class Pin(msgspec.Struct, forbid_unknown_fields=True):
-    """`beside`: what is pinned already stays, behind it."""
-
-    product_id: UUID | None
-    beside: bool = False
-
-
-class Products(msgspec.Struct, forbid_unknown_fields=True):
-    product_ids: Annotated[list[UUID], msgspec.Meta(max_length=SHELF_SIZE)]
 
 
 class RoomRow(msgspec.Struct, kw_only=True):
@@ -147,10 +131,6 @@ class OnAirList(msgspec.Struct):
 
 class ChosenStores(msgspec.Struct):
     items: list[StoreName]
-
-
-class ShelfView(msgspec.Struct):
-    shelf: list[Card]
 
 
 class ViewersView(msgspec.Struct):
@@ -352,59 +332,6 @@ async def direct(
     return await _staff_room(session, presence, room)
 
 
-@post(f"{_ROOM}/shelf", status_code=HTTP_201_CREATED, tags=["rooms"])
-async def put_on_shelf(room_id: UUID, data: OneProduct, staff: Principal, session: AsyncSession) -> ShelfView:
-    return ShelfView(await service.put_on_shelf(session, staff, room_id, data.product_id))
-
-
-@post(
-    f"{_ROOM}/shelf/import",
-    status_code=HTTP_201_CREATED,
-    request_max_body_size=sheet.MOST_BYTES,
-    tags=["rooms"],
-)
-async def import_to_shelf(room_id: UUID, body: bytes, staff: Principal, session: AsyncSession) -> Imported:
-    """The XLSX or CSV file itself as the body, as for the import of products; its products go last, in the file's
-    order."""
-    return await service.import_to_shelf(session, staff, room_id, body)
-
-
-@put(f"{_ROOM}/shelf", tags=["rooms"])
-async def arrange_shelf(
-    room_id: UUID, data: Products, staff: Principal, session: AsyncSession, clock: Clock
-) -> ShelfView:
-    """These products in this order, and no others."""
-    return ShelfView(await service.arrange_shelf(session, staff, room_id, data.product_ids, clock()))
-
-
-@delete(f"{_ROOM}/shelf/{{product_id:uuid}}", status_code=HTTP_200_OK, tags=["rooms"])
-async def take_off_shelf(
-    room_id: UUID, product_id: UUID, staff: Principal, session: AsyncSession, clock: Clock
-) -> ShelfView:
-    return ShelfView(await service.take_off_shelf(session, staff, room_id, product_id, clock()))
-
-
-@put(f"{_ROOM}/pin", tags=["rooms"])
-async def pin(room_id: UUID, data: Pin, staff: Principal, session: AsyncSession, clock: Clock) -> Pins:
-    """Put a product of the shelf before everybody's eyes, in place of all that were there; `null` takes them away.
-    With `beside` the others stay behind it, the newest first: three at most, the one pinned longest gives way."""
-    if data.product_id is None and data.beside:
-        raise Invalid(errors=[{"field": "product_id", "message": "beside the others goes a product"}])
-    if data.product_id is None:
-        room = await service.unpin(session, staff, room_id, None, clock())
-    else:
-        room = await service.pin(session, staff, room_id, data.product_id, clock(), beside=data.beside)
-    return await shelf.pinned(session, room)
-
-
-@delete(f"{_ROOM}/pin/{{product_id:uuid}}", status_code=HTTP_200_OK, tags=["rooms"])
-async def unpin(
-    room_id: UUID, product_id: UUID, staff: Principal, session: AsyncSession, clock: Clock
-) -> Pins:
-    """Take one product away. One that isn't pinned changes nothing."""
-    return await shelf.pinned(session, await service.unpin(session, staff, room_id, product_id, clock()))
-
-
 @post(f"{_ROOM}/broadcast-tokens", status_code=HTTP_201_CREATED, tags=["rooms"])
 async def issue_broadcast_token(
     room_id: UUID, staff: Principal, session: AsyncSession, settings: Settings, clock: Clock
@@ -450,14 +377,9 @@ ROUTES = [
     list_on_air,
     show_public,
     direct,
-    put_on_shelf,
-    import_to_shelf,
-    arrange_shelf,
-    take_off_shelf,
-    pin,
-    unpin,
     issue_broadcast_token,
     show_media,
     show_viewers,
+    *SHELF_ROUTES,
     *PRESENT_ROUTES,
 ]

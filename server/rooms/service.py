@@ -16,9 +16,7 @@ from live import room as live_room
 from live.room import Command, PhaseChanged, PinChanged, RoomState
 from server.accounts.models import Account
 from server.brands.models import Brand
-from server.catalog.imports import Imported
 from server.flash_sales import service as flash_sales
-from server.flash_sales.service import NoShelf
 from server.kit.clock import utc_now
 from server.kit.facts import Fact, record
 from server.kit.idempotency import KeyReused
@@ -27,7 +25,7 @@ from server.kit.paging import PAGE, before
 from server.kit.principal import INVITES, STORE_STAFF, Principal, Role
 from server.kit.problems import Conflict, Forbidden, NotFound
 from server.members.audience import must_take
-from server.rooms import reach, shelf, shelf_import
+from server.rooms import reach, shelf
 from server.rooms.checks import verify as verify
 from server.rooms.facts import AudienceChanged, RoomRenamed, RoomStateChanged
 from server.rooms.kinds import rules as kinds
@@ -298,32 +296,6 @@ def mark(session: AsyncSession, room_id: UUID, kind: str, label: str, at: dateti
     session.add(RoomMark(room_id=room_id, kind=kind, label=label[:100], at=at))
 
 
-async def pin(
-    session: AsyncSession,
-    staff: Principal,
-    room_id: UUID,
-    product_id: UUID,
-    now: datetime,
-    *,
-    beside: bool = False,
-) -> Room:
-    """Raises `NotFound` (also for a product that does not stand on the shelf), `Forbidden`, `WrongState`, `NoShelf`
-    (409)."""
-    # Locked: nobody takes it off the shelf meanwhile.
-    must_have_shelf(await to_run(session, staff, room_id, lock=True))
-    await shelf.must_hold(session, room_id, product_id)
-    return await direct(session, staff, room_id, live_room.Pin(str(product_id), beside), now)
-
-
-async def unpin(
-    session: AsyncSession, staff: Principal, room_id: UUID, product_id: UUID | None, now: datetime
-) -> Room:
-    """One product, or all of them. Raises `NotFound`, `Forbidden`, `WrongState` (409)."""
-    return await direct(
-        session, staff, room_id, live_room.Unpin(str(product_id) if product_id else None), now
-    )
-
-
 # Looking at them
 
 
@@ -370,55 +342,3 @@ async def on_air(session: AsyncSession, most: int = 20) -> Sequence[tuple[Room, 
     )
     rows: Any = await session.exec(query)
     return [tuple(row) for row in rows.all()]
-
-
-# The shelf
-
-
-async def put_on_shelf(
-    session: AsyncSession, staff: Principal, room_id: UUID, product_id: UUID
-) -> list[shelf.Card]:
-    """Raises `NotFound`, `Forbidden`, `WrongState`, `NoShelf`, `ShelfFull` (409)."""
-    return await shelf.add(session, await _to_furnish(session, staff, room_id), product_id)
-
-
-async def import_to_shelf(session: AsyncSession, staff: Principal, room_id: UUID, body: bytes) -> Imported:
-    """Raises `NotFound`, `Forbidden`, `WrongState` (409), `UnreadableSheet` (422)."""
-    return await shelf_import.import_to_shelf(
-        session, staff, await _to_furnish(session, staff, room_id), body
-    )
-
-
-async def arrange_shelf(
-    session: AsyncSession, staff: Principal, room_id: UUID, product_ids: Sequence[UUID], now: datetime
-) -> list[shelf.Card]:
-    """Raises `NotFound`, `Forbidden`, `WrongState`, `ShelfFull` (409), `Invalid`."""
-    room = await _to_furnish(session, staff, room_id)
-    for product_id in room.pinned_ids:
-        if product_id not in product_ids:
-            await unpin(session, staff, room_id, product_id, now)
-    return await shelf.arrange(session, room, product_ids)
-
-
-async def take_off_shelf(
-    session: AsyncSession, staff: Principal, room_id: UUID, product_id: UUID, now: datetime
-) -> list[shelf.Card]:
-    """If it was pinned, it is unpinned too. Raises `NotFound`, `Forbidden`, `WrongState`."""
-    room = await _to_furnish(session, staff, room_id)
-    if product_id in room.pinned_ids:
-        await unpin(session, staff, room_id, product_id, now)
-    return await shelf.remove(session, room, product_id)
-
-
-def must_have_shelf(room: Room) -> None:
-    """Raises `NoShelf` (409)."""
-    if not kinds.shown(room.shows).shelf:
-        raise NoShelf
-
-
-async def _to_furnish(session: AsyncSession, staff: Principal, room_id: UUID) -> Room:
-    room = await to_run(session, staff, room_id, lock=True)
-    must_have_shelf(room)
-    if room.state == live_room.Phase.ENDED:
-        raise WrongState(state=room.state, reason="room-ended")
-    return room

@@ -78,9 +78,10 @@ async def add_stock(
 async def move_stock(
     data: MoveStock, staff: Principal, session: AsyncSession, idempotency_key: KeyHeader = None
 ) -> list[PoolNow]:
-    """Set free units aside: from headquarters to a store, a room or a guide from outside, back, or from one to another. What
-    is set aside for a room goes back to headquarters when the room ends; a closed store and a guide who left give, and
-    take nothing more. With an Idempotency-Key a retry moves nothing more. 409 `out-of-stock` when the source has not that many."""
+    """Set free units aside: from headquarters to a store, a room or a guide from outside, back, or from one to another.
+    What is set aside for a room goes back to headquarters when the room ends; a closed store and a guide who left give,
+    and take nothing more. With an Idempotency-Key a retry moves nothing more. 409 `out-of-stock` when the source has
+    not that many."""
     await _must_be_own(session, staff, "sku", data.sku_id)
     source, target = [await _pool(session, staff, place, name) for place, name in _places(data)]
     if source == target:

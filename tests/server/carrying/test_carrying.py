@@ -14,8 +14,8 @@ from server.carrying.carried import Asked, CarriedDesk
 from server.carrying.service import SetCarrying
 from server.kit.principal import Role
 from server.kit.problems import Forbidden, Invalid, NotFound
+from server.rooms import furnishing, shelf
 from server.rooms import service as rooms
-from server.rooms import shelf
 from server.rooms.reach import Reach
 from server.rooms.rules import ReachKind
 from server.rooms.service import WrongState
@@ -50,7 +50,7 @@ async def show(stage, who, store_id: UUID | None = None, room_id: UUID | None = 
 async def add_honey(stage) -> UUID:
     honey = await put_product(stage)
     async with stage.session() as session:
-        await rooms.put_on_shelf(session, stage.owner, stage.room_id, honey)
+        await furnishing.put_on_shelf(session, stage.owner, stage.room_id, honey)
     return honey
 
 
@@ -111,7 +111,7 @@ async def test_a_product_taken_off_the_shelf_leaves_the_store_s_order(stage, man
     honey = await add_honey(stage)
     await change(stage, manager, shelf_order=[honey])
     async with stage.session() as session:
-        await rooms.take_off_shelf(session, stage.owner, stage.room_id, honey, NOON)
+        await furnishing.take_off_shelf(session, stage.owner, stage.room_id, honey, NOON)
     view = await show(stage, manager)
     assert ([product.product_id for product in view.products], view.shelf_order) == (
         [stage.shop.product_id],

@@ -12,7 +12,7 @@ from live import room as live_room
 from server.flash_sales.models import FlashSale
 from server.kit.principal import Role
 from server.kit.problems import Forbidden
-from server.rooms import one_tap, service, shelf
+from server.rooms import furnishing, one_tap, service, shelf
 from server.rooms.kinds import templates
 from server.rooms.kinds.rules import Kind
 from server.rooms.kinds.templates import TemplateArchived, Terms
@@ -97,7 +97,7 @@ async def test_the_stores_last_template_is_taken_again(stage, manager):
 async def test_without_a_template_the_last_shelf_comes_back(stage, manager):
     room, _ = await tap(stage, manager)
     async with stage.session() as session:
-        await service.put_on_shelf(session, manager, room.id, stage.shop.product_id)
+        await furnishing.put_on_shelf(session, manager, room.id, stage.shop.product_id)
     await go_live(stage, manager, room.id)
     _, products = await tap(stage, manager)
     assert products == [stage.shop.product_id]

@@ -14,7 +14,7 @@ from server.flash_sales.models import FlashSale
 from server.kit.ids import uuid7
 from server.kit.principal import Role
 from server.kit.problems import Forbidden, Invalid, NotFound
-from server.rooms import service, shelf
+from server.rooms import furnishing, service, shelf
 from server.rooms.models import Room, RoomMark
 from server.rooms.rules import SHELF_SIZE, Audience
 from tests.server.rooms.stage import NOON, Stage
@@ -141,10 +141,10 @@ async def test_a_room_after_a_template_has_its_shelf(stage):
 async def test_a_pin_is_told_with_its_card_and_unpinned_when_taken_off_the_shelf(stage):
     product_id = await put_product(stage)
     async with stage.session() as session:
-        await service.put_on_shelf(session, stage.host, stage.room_id, product_id)
-        await service.pin(session, stage.host, stage.room_id, product_id, NOON)
+        await furnishing.put_on_shelf(session, stage.host, stage.room_id, product_id)
+        await furnishing.pin(session, stage.host, stage.room_id, product_id, NOON)
     async with stage.session() as session:
-        await service.take_off_shelf(session, stage.host, stage.room_id, product_id, NOON)
+        await furnishing.take_off_shelf(session, stage.host, stage.room_id, product_id, NOON)
     pinned, unpinned = await stage.facts("room.pinned")
     assert pinned["card"]["title"] == "Biluochun"
     assert (pinned["card"]["price_minor"], pinned["card"]["was_minor"]) == (5000, 8000)
@@ -160,14 +160,14 @@ async def pinned_ids(stage: Stage) -> list[UUID]:
 async def test_products_pinned_beside_each_other_are_told_in_order_and_go_with_the_shelf(stage):
     teas = [await put_product(stage, f"Tea {i}") for i in range(4)]
     async with stage.session() as session:
-        await service.arrange_shelf(session, stage.host, stage.room_id, teas, NOON)
+        await furnishing.arrange_shelf(session, stage.host, stage.room_id, teas, NOON)
     for tea in [*teas, teas[3], teas[1]]:  # one that is in front already tells nothing
         async with stage.session() as session:
-            await service.pin(session, stage.host, stage.room_id, tea, NOON, beside=True)
+            await furnishing.pin(session, stage.host, stage.room_id, tea, NOON, beside=True)
     assert await pinned_ids(stage) == [teas[1], teas[3], teas[2]]
     async with stage.session() as session:
-        await service.arrange_shelf(session, stage.host, stage.room_id, teas[:3], NOON)
-        await service.unpin(session, stage.host, stage.room_id, teas[1], NOON)
+        await furnishing.arrange_shelf(session, stage.host, stage.room_id, teas[:3], NOON)
+        await furnishing.unpin(session, stage.host, stage.room_id, teas[1], NOON)
     await directed(stage, stage.host, stage.room_id, End())
 
     told = [
@@ -194,7 +194,7 @@ async def test_only_what_stands_on_the_shelf_is_pinned(stage):
     product_id = await put_product(stage)
     with pytest.raises(NotFound):
         async with stage.session() as session:
-            await service.pin(session, stage.host, stage.room_id, product_id, NOON)
+            await furnishing.pin(session, stage.host, stage.room_id, product_id, NOON)
 
 
 async def test_the_shelf_shows_what_the_room_can_sell(stage):
@@ -207,7 +207,7 @@ async def test_the_shelf_shows_what_the_room_can_sell(stage):
 async def test_the_shelf_is_arranged_and_told_whole(stage):
     products = [await put_product(stage, f"Tea {i}") for i in range(3)]
     async with stage.session() as session:
-        cards = await service.arrange_shelf(session, stage.host, stage.room_id, products[::-1], NOON)
+        cards = await furnishing.arrange_shelf(session, stage.host, stage.room_id, products[::-1], NOON)
     assert [card.product_id for card in cards] == products[::-1]
     told = (await stage.facts("shelf.changed"))[-1]["shelf"]
     assert [card["product_id"] for card in told] == [str(product_id) for product_id in products[::-1]]
@@ -216,12 +216,12 @@ async def test_the_shelf_is_arranged_and_told_whole(stage):
 async def test_a_shelf_takes_each_product_once_and_none_of_another_brand(stage):
     foreign = await put_product(stage, brand_id=(await stage.other_brand_owner()).brand_id)
     async with stage.session() as session:
-        await service.put_on_shelf(session, stage.host, stage.room_id, stage.shop.product_id)
+        await furnishing.put_on_shelf(session, stage.host, stage.room_id, stage.shop.product_id)
     assert await stage.facts("shelf.changed") == []
     for problem, products in ((NotFound, [foreign]), (Invalid, [stage.shop.product_id] * 2)):
         with pytest.raises(problem):
             async with stage.session() as session:
-                await service.arrange_shelf(session, stage.host, stage.room_id, products, NOON)
+                await furnishing.arrange_shelf(session, stage.host, stage.room_id, products, NOON)
 
 
 async def test_a_shelf_holds_two_hundred_products(stage):
@@ -245,22 +245,22 @@ async def test_a_shelf_holds_two_hundred_products(stage):
     one_more = await put_product(stage)
     with pytest.raises(shelf.ShelfFull):
         async with stage.session() as session:
-            await service.put_on_shelf(session, stage.host, stage.room_id, one_more)
+            await furnishing.put_on_shelf(session, stage.host, stage.room_id, one_more)
 
 
 async def test_what_is_pinned_stands_on_the_shelf_whoever_is_quicker(stage):
     async def pin(product_id):
         async with stage.session() as session:
-            await service.pin(session, stage.host, stage.room_id, product_id, NOON)
+            await furnishing.pin(session, stage.host, stage.room_id, product_id, NOON)
 
     async def take_off(product_id):
         async with stage.session() as session:
-            await service.take_off_shelf(session, stage.host, stage.room_id, product_id, NOON)
+            await furnishing.take_off_shelf(session, stage.host, stage.room_id, product_id, NOON)
 
     for _ in range(10):
         product_id = await put_product(stage)
         async with stage.session() as session:
-            await service.put_on_shelf(session, stage.host, stage.room_id, product_id)
+            await furnishing.put_on_shelf(session, stage.host, stage.room_id, product_id)
         await asyncio.gather(pin(product_id), take_off(product_id), return_exceptions=True)
         async with stage.session() as session:
             assert product_id not in await shelf.standing(session, stage.room_id)

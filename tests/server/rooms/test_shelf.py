@@ -10,7 +10,7 @@ from server.catalog import service as catalog
 from server.catalog.models import Product
 from server.catalog.service import SkuChange, SkuDraft
 from server.kit.ids import uuid7
-from server.rooms import service
+from server.rooms import furnishing, service
 from server.rooms.rules import Audience
 from tests.server.rooms.floor import open_floor, pins_told
 from tests.server.rooms.stage import NOON
@@ -21,7 +21,7 @@ from tests.server.rooms.test_running_a_room import put_product
 async def shown(stage):
     """The stage's product, pinned; and another on the shelf of a room that has ended."""
     async with stage.session() as session:
-        await service.pin(session, stage.host, stage.room_id, stage.shop.product_id, NOON)
+        await furnishing.pin(session, stage.host, stage.room_id, stage.shop.product_id, NOON)
     async with stage.session() as session:
         room = await service.create(
             session, stage.owner, title="Old", audience=Audience.PUBLIC, template=stage.room_id
@@ -51,8 +51,8 @@ async def test_a_new_price_is_on_the_shelf_and_the_pin_of_rooms_that_are_on(stag
 async def test_a_new_price_is_told_of_what_is_pinned_beside_another(stage, shown, redis_url):
     honey = await put_product(stage, "Honey")
     async with stage.session() as session:
-        await service.put_on_shelf(session, stage.host, stage.room_id, honey)
-        await service.pin(session, stage.host, stage.room_id, honey, NOON, beside=True)
+        await furnishing.put_on_shelf(session, stage.host, stage.room_id, honey)
+        await furnishing.pin(session, stage.host, stage.room_id, honey, NOON, beside=True)
     async with (
         open_floor(stage, redis_url) as floor,
         floor.visitor(await stage.shop.member()) as visitor,
@@ -94,6 +94,6 @@ async def test_a_product_that_nobody_shows_is_told_to_nobody(stage, redis_url):
             (sku,) = await catalog.skus_of(session, [product.id])
             await catalog.change_product(session, product, skus=[SkuChange(sku_id=sku.id, price_minor=200)])
         async with stage.session() as session:  # a later fact, so that the earlier ones have been reacted to
-            await service.pin(session, stage.host, stage.room_id, stage.shop.product_id, NOON)
+            await furnishing.pin(session, stage.host, stage.room_id, stage.shop.product_id, NOON)
         await visitor.fact("room.pinned")
     assert await stage.facts("shelf.changed") == []
